@@ -1,0 +1,115 @@
+// Everything the core can be told, as plain values. gateway/runtime fills it from TOML and flags; tests fill it
+// directly. Names in comments are the configuration keys.
+#pragma once
+
+#include "protocol/address.hpp"
+#include "protocol/mqtt/client.hpp"
+#include "protocol/sn/v12_packet.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mqttsn::gateway {
+
+using namespace std::chrono_literals;
+
+enum class Takeover : std::uint8_t { allow, same_host, deny_active };  // SN12-6.2-k
+enum class WillUpdate : std::uint8_t { local, reconnect, reject };     // SN12-6.4-f
+enum class RetryExhausted : std::uint8_t { lost, drop };               // SN12-6.13-c
+
+/// One line of the predefined table (SN 6.7). `clients` is "*" (gateway-wide), a client id, or a pattern in which
+/// `*` stands for any octets and `?` for one.
+struct PredefinedTopic {
+    sn::TopicId id = 0;
+    std::string name;
+    std::string clients = "*";
+};
+
+struct LinkConfig {
+    std::string name;
+    std::size_t max_frame = 1400;       ///< packet limit (SN12-7.4-a), encapsulation included
+    std::size_t receive_limit = 65535;  ///< larger datagrams are dropped (SN12-5.2.1-j)
+    bool discovery = true;              ///< SEARCHGW is answered here (SN12-6.1-h)
+    bool advertise = true;              ///< ADVERTISE leaves here; needs discovery
+    bool gwinfo_unicast = false;        ///< gwinfo = "unicast" (SN12-6.1-c)
+    std::uint8_t advertise_radius = 0;
+};
+
+struct ForwarderConfig {
+    std::size_t max_depth = 1;  ///< forwarder.max_depth (SN12-5.5-i)
+    bool advertise = false;     ///< forwarder.advertise (SN12-5.5-l)
+    Buffer broadcast_node_id = {std::byte{0xFF}, std::byte{0xFF}};
+    std::vector<Endpoint> endpoints;  ///< configured forwarders: where encapsulated ADVERTISEs go
+    bool only_listed = false;         ///< drop encapsulated frames from other endpoints (SN12-5.5-j)
+};
+
+struct Timers {
+    Duration retry = 10s;                     ///< T_retry
+    std::uint32_t retries = 3;                ///< N_retry: repeats after the first sending
+    Duration wait = 300s;                     ///< T_wait
+    Duration advertise = 960s;                ///< T_ADV; announced in whole seconds, at least 1
+    bool ping_probe = false;                  ///< one PINGREQ to an active client at its keep-alive (SN12-6.11-e)
+    Duration keep_alive_max = 0s;             ///< keepalive.max: limit for clients that ask for none or more; 0 = off
+    Duration upstream_connect_timeout = 10s;  ///< TCP connect and CONNACK together
+    Duration upstream_grace = 30s;            ///< how long an active client survives without its broker connection
+    Duration upstream_backoff_min = 500ms;
+    Duration upstream_backoff_max = 30s;
+    Duration session_expiry = 0s;  ///< a kept session of a disconnected client is forgotten; 0 = never
+};
+
+struct Limits {
+    std::size_t clients = 10000;           ///< sessions of any state
+    std::size_t topics_per_client = 1000;  ///< normal topic ids
+    std::size_t subscriptions_per_client = 1000;
+    std::size_t inflight_in = 4;             ///< inflight.in (SN12-6.6-j)
+    std::size_t pending_subscriptions = 16;  ///< SUBSCRIBEs and UNSUBSCRIBEs of one client waiting for the broker
+    std::size_t queue_messages = 1000;       ///< deliveries waiting for one client
+    std::size_t queue_octets = 1U << 20;
+    std::size_t pending_connects = 1000;           ///< handshakes in progress, in total (SN12-6.2-m)
+    std::size_t pending_connects_per_source = 16;  ///< per endpoint (counts clients behind one forwarder)
+    std::size_t client_id_octets = 128;            ///< clientid.max
+    bool client_id_strict = false;                 ///< at most 23 characters
+    bool client_id_assign = false;                 ///< clientid.assign (SN12-5.3.1-b)
+    double frames_per_second_per_source = 0;       ///< flood guard, burst = 2 s worth; 0 = off
+    double replies_to_unknown_per_second = 100;    ///< DISCONNECTs to unknown senders, in total (SN12-5.4.21-d)
+    double searchgw_per_second = 50;               ///< GWINFOs, in total; one per second and source (SN12-6.1-f)
+    std::size_t tracked_sources = 4096;            ///< memory of the per-source rate limits
+};
+
+struct QosMinusOne {
+    bool enabled = true;
+    bool allow_retain = false;  ///< qosm1.allow_retain
+    bool only_listed = false;   ///< with an allow list, others are dropped
+    std::vector<Endpoint> allowed;
+    double messages_per_second_per_source = 100;
+    std::size_t queue_messages = 100;  ///< kept while the connection is down, oldest dropped first (SN12-7.1-b)
+};
+
+struct BrokerConfig {
+    mqtt::ClientOptions client;  ///< version, keep_alive …
+    std::string client_id_prefix;
+    std::string username;
+    std::string password;
+    std::string gateway_client_id = "mqttsn-gateway";  ///< of the connection for QoS −1
+};
+
+struct Config {
+    std::uint8_t gateway_id = 1;
+    std::string name = "mqttsn-gateway";
+    bool discovery = true;
+    Takeover takeover = Takeover::allow;
+    WillUpdate will_update = WillUpdate::local;
+    RetryExhausted retry_exhausted = RetryExhausted::lost;
+    BrokerConfig broker;
+    std::vector<LinkConfig> links;  ///< by LinkId
+    ForwarderConfig forwarder;
+    std::vector<PredefinedTopic> topics;
+    Timers timers;
+    Limits limits;
+    QosMinusOne qos_minus_one;
+    std::uint64_t seed = 1;  ///< of jitter and generated ids: same seed, same behaviour
+};
+
+}  // namespace mqttsn::gateway

@@ -1,0 +1,59 @@
+// What the procedures share: sessions, tables, counters; and the one input that is being processed.
+#pragma once
+
+#include "gateway/core/counters.hpp"
+#include "gateway/core/gateway.hpp"
+#include "gateway/core/predefined_topics.hpp"
+#include "gateway/core/session_table.hpp"
+#include "gateway/core/timer_heap.hpp"
+
+#include <fmt/format.h>
+
+namespace mqttsn::gateway {
+
+struct Core {
+    Core(Config configuration, Gateway::Naming names)
+        : config(std::move(configuration)), naming(std::move(names)), predefined(config.topics), random(config.seed) {}
+
+    const Config config;
+    Gateway::Naming naming;
+    Counters counters;
+    PredefinedTopics predefined;
+    Random random;
+    SessionTable sessions;
+    TimerHeap timers;
+    UpstreamId last_upstream_id = 0;
+
+    std::string name_of(const Endpoint& endpoint) const;
+    std::size_t max_frame(LinkId link) const noexcept;
+    std::function<bool(sn::TopicId)> is_predefined() const {
+        return [this](sn::TopicId id) { return predefined.contains(id); };
+    }
+};
+
+/// One input being processed: everything a procedure may look at or emit to.
+struct Turn {
+    Core& core;
+    TimePoint now;
+    Outbox& out;
+
+    Counters& counters() const noexcept { return core.counters; }
+    const Config& config() const noexcept { return core.config; }
+
+    template <class... Args>
+    void log(LogLevel level, std::string_view subject, fmt::format_string<Args...> format, Args&&... args) const {
+        out.log.push_back({level, std::string(subject), fmt::format(format, std::forward<Args>(args)...)});
+    }
+};
+
+/// Sends one message on a route, encapsulated as the route demands. Returns false, and sends nothing, when it exceeds
+/// the packet limit of the link.
+bool send_to(const Route& route, const sn::Packet& packet, Turn& turn, std::uint8_t radius = 0);
+/// Sends to all nodes of a link.
+void broadcast(LinkId link, std::uint8_t radius, const sn::Packet& packet, Turn& turn);
+
+/// Sends to the client if it is bound (SN12-6.2-l: nothing is sent to an address that now belongs to another client); a
+/// sleeping client's acknowledgements are held back (SN12-6.14-c). Returns false when the frame does not fit the link.
+bool send(Session& session, const sn::Packet& packet, Turn& turn);
+
+}  // namespace mqttsn::gateway

@@ -1,0 +1,57 @@
+// The whole gateway as one state machine: frames, broker octets and time in; frames, broker octets and log lines out.
+#pragma once
+
+#include "gateway/core/config.hpp"
+#include "gateway/core/counters.hpp"
+#include "gateway/core/outbox.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace mqttsn::gateway {
+
+/// Each input appends to the Outbox; the caller carries it out before the next input. Nothing throws for what peers do.
+class Gateway {
+public:
+    /// Tells links apart by host for takeover = same_host, and names endpoints in log lines. May be empty.
+    struct Naming {
+        std::function<std::string(const Endpoint&)> to_string;
+        std::function<bool(const Endpoint&, const Endpoint&)> same_host;
+    };
+
+    Gateway(Config config, Naming naming);
+    ~Gateway();
+    Gateway(const Gateway&) = delete;
+    Gateway& operator=(const Gateway&) = delete;
+
+    /// Opens the gateway's own broker connection (QoS −1, reachability for ADVERTISE).
+    void start(TimePoint now, Outbox& out);
+
+    /// One datagram as it came from the link. May emit anything.
+    void on_frame(const FrameInfo& info, Bytes datagram, TimePoint now, Outbox& out);
+
+    /// The socket asked for by UpstreamAction::open is connected: emits the MQTT CONNECT.
+    void on_upstream_open(UpstreamId id, TimePoint now, Outbox& out);
+    /// Octets from the broker, in any split.
+    void on_upstream_data(UpstreamId id, Bytes octets, TimePoint now, Outbox& out);
+    /// The socket could not be opened, or is gone. `reason` is for the log. Stale ids are ignored.
+    void on_upstream_closed(UpstreamId id, std::string_view reason, TimePoint now, Outbox& out);
+
+    /// Fires every deadline that is due. Calling early is harmless.
+    void timeout(TimePoint now, Outbox& out);
+    /// When timeout() has something to do next; never earlier than the last `now`.
+    std::optional<TimePoint> next_timeout() const noexcept;
+
+    /// Orderly end (SIGTERM): DISCONNECT to active clients and to the broker, no wills (SN12-6.4-g).
+    void shutdown(TimePoint now, Outbox& out);
+
+    const Counters& counters() const noexcept;
+    std::size_t session_count() const noexcept;
+
+private:
+    class State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace mqttsn::gateway

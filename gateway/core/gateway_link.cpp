@@ -1,0 +1,146 @@
+#include "gateway/core/gateway_link.hpp"
+
+#include "gateway/core/procedures/procedures.hpp"
+#include "protocol/topic.hpp"
+
+#include <algorithm>
+
+namespace mqttsn::gateway {
+
+GatewayLink::GatewayLink(const Config& config)
+    : upstream_(config.broker.client),
+      per_source_(config.qos_minus_one.messages_per_second_per_source,
+                  std::max(1.0, config.qos_minus_one.messages_per_second_per_source), config.limits.tracked_sources) {}
+
+void GatewayLink::start(Turn& turn) {
+    open(turn);
+}
+
+void GatewayLink::stop(Turn& turn) {
+    attempt_ends_.reset();
+    next_attempt_.reset();
+    upstream_.disconnect(0x00, turn.out);
+}
+
+void GatewayLink::open(Turn& turn) {
+    next_attempt_.reset();
+    attempt_ends_ = turn.now + turn.config().timers.upstream_connect_timeout;
+    upstream_.open(++turn.core.last_upstream_id, true, turn.out);
+}
+
+void GatewayLink::opened(Turn& turn) {
+    const BrokerConfig& broker = turn.config().broker;
+    upstream_.connect({broker.gateway_client_id, true, nullptr, broker.username, broker.password}, turn.now, turn.out);
+}
+
+void GatewayLink::received(Bytes octets, Turn& turn) {
+    events_.clear();
+    upstream_.write(turn.out,
+                    [&](mqtt::Client& client, Buffer& wire) { client.receive(octets, turn.now, wire, events_); });
+    handle_events(turn);
+}
+
+void GatewayLink::handle_events(Turn& turn) {
+    for (const mqtt::Event& event : events_) {
+        if (std::holds_alternative<mqtt::Connected>(event)) {
+            ++turn.counters().upstream_connects;
+            upstream_.accepted();
+            attempt_ends_.reset();
+            failure_logged_ = false;
+            turn.log(LogLevel::info, "broker", "connected");
+            for (const Message& message : std::exchange(waiting_, {}))
+                send(message, turn);
+        } else if (const auto* refused = std::get_if<mqtt::Refused>(&event)) {
+            upstream_.abort(turn.out);
+            return fail(
+                fmt::format("it refused the connection (reason 0x{:02x}); check [broker] username, password and "
+                            "client ids",
+                            refused->reason),
+                turn);
+        } else if (const auto* ended = std::get_if<mqtt::ConnectionEnded>(&event)) {
+            upstream_.abort(turn.out);
+            return fail(
+                ended->error ? ended->error.message() : fmt::format("DISCONNECT, reason 0x{:02x}", ended->reason),
+                turn);
+        }
+    }
+}
+
+void GatewayLink::closed(std::string_view reason, Turn& turn) {
+    upstream_.lost();
+    fail(reason, turn);
+}
+
+// Said once per outage: every retry would fill the log of a barn for a week.
+void GatewayLink::fail(std::string_view reason, Turn& turn) {
+    ++turn.counters().upstream_failures;
+    attempt_ends_.reset();
+    next_attempt_ = upstream_.back_off(turn.config().timers, turn.core.random, turn.now);
+    turn.log(failure_logged_ ? LogLevel::debug : LogLevel::error, "broker", "not connected: {}", reason);
+    failure_logged_ = true;
+}
+
+bool GatewayLink::is_allowed(const Endpoint& source, const Turn& turn) const {
+    const QosMinusOne& rules = turn.config().qos_minus_one;
+    if (!rules.enabled) return false;
+    return !rules.only_listed || std::ranges::find(rules.allowed, source) != rules.allowed.end();
+}
+
+void GatewayLink::publish(const Route& route, const Session* client, const sn::Publish& packet, Turn& turn) {
+    ++turn.counters().publish_in_qos_minus1;
+    std::string topic;
+    if (packet.type == sn::TopicIdType::predefined) {
+        topic = turn.core.predefined.find(client != nullptr ? client->client_id : std::string_view(), packet.topic_id);
+    } else if (packet.type == sn::TopicIdType::short_name) {
+        topic = short_name(packet.topic_id);
+    }
+    if (!is_usable_topic_name(topic) || !is_allowed(route.endpoint, turn) || !per_source_.allow(route, turn.now)) {
+        ++turn.counters().qos_minus1_dropped;
+        return;
+    }
+    Message message{std::move(topic), Buffer(packet.data.begin(), packet.data.end()),
+                    packet.retain && turn.config().qos_minus_one.allow_retain};
+    if (upstream_.is_ready()) return send(message, turn);
+    if (turn.config().qos_minus_one.queue_messages == 0) {
+        ++turn.counters().qos_minus1_dropped;
+        return;
+    }
+    if (waiting_.size() >= turn.config().qos_minus_one.queue_messages) {
+        ++turn.counters().qos_minus1_dropped;
+        waiting_.pop_front();
+    }
+    waiting_.push_back(std::move(message));
+}
+
+void GatewayLink::send(const Message& message, Turn& turn) {
+    const auto sent = upstream_.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {
+        return client.publish({message.topic, message.payload, Qos::at_most_once, message.retain}, turn.now, wire);
+    });
+    if (!sent) ++turn.counters().qos_minus1_dropped;
+}
+
+void GatewayLink::timeout(Turn& turn) {
+    if (attempt_ends_ && *attempt_ends_ <= turn.now) {
+        upstream_.abort(turn.out);
+        return fail("no answer in time (timers.upstream_connect_timeout)", turn);
+    }
+    if (next_attempt_ && *next_attempt_ <= turn.now) return open(turn);
+    const auto mqtt = upstream_.is_ready() ? upstream_.client().next_timeout() : std::nullopt;
+    if (mqtt && *mqtt <= turn.now) {
+        events_.clear();
+        upstream_.write(turn.out, [&](mqtt::Client& client, Buffer& wire) { client.timeout(turn.now, wire, events_); });
+        handle_events(turn);
+    }
+}
+
+std::optional<TimePoint> GatewayLink::next_timeout() const noexcept {
+    std::optional<TimePoint> earliest = attempt_ends_;
+    const auto consider = [&](std::optional<TimePoint> when) {
+        if (when && (!earliest || *when < *earliest)) earliest = when;
+    };
+    consider(next_attempt_);
+    if (upstream_.is_ready()) consider(upstream_.client().next_timeout());
+    return earliest;
+}
+
+}  // namespace mqttsn::gateway

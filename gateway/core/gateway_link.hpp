@@ -1,0 +1,53 @@
+// The gateway's own MQTT connection: it carries PUBLISH QoS −1 (SN 6.8, 7.1) and tells whether the broker can be
+// reached.
+#pragma once
+
+#include "gateway/core/core.hpp"
+#include "gateway/core/rate_limit.hpp"
+
+#include <deque>
+
+namespace mqttsn::gateway {
+
+class GatewayLink {
+public:
+    explicit GatewayLink(const Config& config);
+
+    void start(Turn& turn);
+    void stop(Turn& turn);
+    bool is_ready() const noexcept { return upstream_.is_ready(); }
+    bool owns(UpstreamId id) const noexcept { return id != 0 && id == upstream_.id(); }
+
+    void opened(Turn& turn);
+    void received(Bytes octets, Turn& turn);
+    void closed(std::string_view reason, Turn& turn);
+
+    /// A PUBLISH QoS −1 from anyone; `client` is bound to the source, or null. Never emits a frame (SN12-6.8-c).
+    void publish(const Route& route, const Session* client, const sn::Publish& packet, Turn& turn);
+
+    void timeout(Turn& turn);
+    std::optional<TimePoint> next_timeout() const noexcept;
+
+private:
+    struct Message {
+        std::string topic;
+        Buffer payload;
+        bool retain = false;
+    };
+
+    void open(Turn& turn);
+    void handle_events(Turn& turn);
+    void fail(std::string_view reason, Turn& turn);
+    void send(const Message& message, Turn& turn);
+    bool is_allowed(const Endpoint& source, const Turn& turn) const;
+
+    Upstream upstream_;
+    std::deque<Message> waiting_;
+    SourceRateLimit per_source_;
+    std::vector<mqtt::Event> events_;
+    std::optional<TimePoint> attempt_ends_;
+    std::optional<TimePoint> next_attempt_;
+    bool failure_logged_ = false;
+};
+
+}  // namespace mqttsn::gateway

@@ -1,0 +1,80 @@
+// The one message toward a client that waits for an answer: sending it, and sending it again (SN 6.13).
+#include "gateway/core/procedures/procedures.hpp"
+
+namespace mqttsn::gateway {
+
+namespace {
+
+sn::Packet present_packet(Session& session) {
+    const OutboundExchange& exchange = session.outbound;
+    const Delivery& front = session.deliveries.front();
+    if (exchange.step == OutboundExchange::Step::register_) {
+        return sn::Register{exchange.topic_id, exchange.msg_id, front.topic};
+    }
+    if (exchange.step == OutboundExchange::Step::pubrel) return sn::Pubrel{exchange.msg_id};
+    return sn::Publish{.dup = front.sent,
+                       .qos = front.qos,
+                       .retain = front.retain,
+                       .type = exchange.type,
+                       .topic_id = exchange.topic_id,
+                       .msg_id = exchange.msg_id,
+                       .data = front.payload};
+}
+
+}  // namespace
+
+std::optional<TopicForm> known_form(Session& session, const Delivery& delivery) {
+    if (const auto predefined = session.subscriptions.predefined_id(delivery.topic)) {
+        return TopicForm{sn::TopicIdType::predefined, *predefined};
+    }
+    const auto normal = session.topics.find(std::string_view(delivery.topic));
+    if (normal && session.topics.is_confirmed(*normal)) return TopicForm{sn::TopicIdType::normal, *normal};
+    // A client that refused the short form is told a normal id instead.
+    if (delivery.topic.size() == 2 && !delivery.refused) {
+        return TopicForm{sn::TopicIdType::short_name, sn::short_topic(delivery.topic)};
+    }
+    return std::nullopt;
+}
+
+bool send_exchange(Session& session, Turn& turn) {
+    OutboundExchange& exchange = session.outbound;
+    if (!send(session, present_packet(session), turn)) return false;
+    ++exchange.sendings;
+    Delivery& front = session.deliveries.front();
+    if (exchange.step == OutboundExchange::Step::publish) {
+        if (front.qos == Qos::at_most_once) return true;
+        front.sent = true;
+    }
+    session.set(Timer::retry, turn.now + turn.config().timers.retry);
+    return true;
+}
+
+sn::MsgId next_msg_id(Session& session) noexcept {
+    do {
+        ++session.last_msg_id;
+    } while (session.last_msg_id == 0 || session.last_msg_id == session.last_completed ||
+             (!session.deliveries.empty() && session.last_msg_id == session.deliveries.front().msg_id));
+    return session.last_msg_id;
+}
+
+void exchange_timeout(Session& session, Turn& turn) {
+    OutboundExchange& exchange = session.outbound;
+    session.stop(Timer::retry);
+    if (exchange.step == OutboundExchange::Step::none) return;
+    if (exchange.sendings <= turn.config().timers.retries) {
+        ++turn.counters().retransmissions;
+        send_exchange(session, turn);
+        return;
+    }
+    ++turn.counters().retries_exhausted;
+    if (session.state == ClientState::awake) return end_drain(session, false, turn);
+    if (turn.config().retry_exhausted == RetryExhausted::lost) {
+        return client_lost(session, false, "it did not answer after all retries", turn);
+    }
+    const Delivery dropped = session.deliveries.pop_front();
+    exchange = {};
+    complete_at_broker(session, dropped, turn);
+    deliver_next(session, turn);
+}
+
+}  // namespace mqttsn::gateway

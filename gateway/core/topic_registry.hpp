@@ -1,0 +1,55 @@
+// The normal topic ids of one client (SN 6.5): one id per name, used in both directions.
+#pragma once
+
+#include "protocol/sn/v12_packet.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace mqttsn::gateway {
+
+class TopicRegistry {
+public:
+    /// Who made the id known: an id that the client never asked for may be recycled when ids run out (SN12-6.5-e).
+    enum class Origin : std::uint8_t { client, gateway };
+
+    struct Entry {
+        std::string name;
+        Origin origin = Origin::client;
+        bool confirmed = false;  ///< the client acknowledged the pair in this connection (SN12-6.10-a)
+        std::uint64_t used = 0;
+    };
+
+    /// The id of `name`: the one it has, or a new one. nullopt when `limit` names are registered and none may be
+    /// recycled, which only Origin::gateway does. `is_predefined` keeps the new id away from predefined ones
+    /// (SN12-6.7-b).
+    std::optional<sn::TopicId> assign(std::string_view name, Origin origin, std::size_t limit,
+                                      const std::function<bool(sn::TopicId)>& is_predefined);
+
+    /// nullptr when unknown. Finding marks the entry as recently used.
+    const Entry* find(sn::TopicId id) noexcept;
+    std::optional<sn::TopicId> find(std::string_view name) noexcept;
+
+    bool is_confirmed(sn::TopicId id) const noexcept;
+    void confirm(sn::TopicId id) noexcept;
+    void unconfirm(sn::TopicId id) noexcept;
+    /// After a CleanSession=0 CONNECT: the numbers stay, the client must hear them again (SN12-6.3-b).
+    void unconfirm_all() noexcept;
+    void clear() noexcept;
+
+    std::size_t size() const noexcept { return by_id_.size(); }
+
+private:
+    std::optional<sn::TopicId> free_id(const std::function<bool(sn::TopicId)>& is_predefined);
+    bool recycle();
+
+    std::unordered_map<sn::TopicId, Entry> by_id_;
+    std::unordered_map<std::string_view, sn::TopicId> by_name_;  ///< views into by_id_
+    std::uint64_t clock_ = 0;
+    sn::TopicId last_ = 0;
+};
+
+}  // namespace mqttsn::gateway

@@ -1,0 +1,229 @@
+#include "gateway/runtime/engine.hpp"
+
+#include "transports/udp.hpp"
+
+#include <fmt/format.h>
+#include <boost/asio/post.hpp>
+
+#include <csignal>
+
+namespace mqttsn::gateway {
+
+namespace {
+
+constexpr std::size_t read_buffer_octets = 256U << 10;
+constexpr auto closing_time = std::chrono::seconds(3);
+
+}  // namespace
+
+Engine::Engine(Settings settings, Log& log)
+    : settings_(std::move(settings)), log_(log), resolver_(io_, settings_.broker), read_buffer_(read_buffer_octets) {
+    for (const UdpSettings& each : settings_.udp) {
+        links_.push_back(
+            std::make_unique<transports::UdpTransport>(io_, static_cast<LinkId>(links_.size()), each.socket));
+    }
+    Gateway::Naming naming{
+        [this](const Endpoint& endpoint) { return links_.at(endpoint.link)->to_string(endpoint.address); },
+        [this](const Endpoint& a, const Endpoint& b) {
+            return a.link == b.link && links_.at(a.link)->same_host(a.address, b.address);
+        }};
+    gateway_ = std::make_unique<Gateway>(settings_.core, std::move(naming));
+}
+
+Engine::~Engine() = default;
+
+bool Engine::start() {
+    for (auto& link : links_) {
+        const auto started = link->start(*this);
+        for (const auto& warning : link->warnings())
+            log_.write(LogLevel::warning, warning);
+        if (!started) {
+            log_.write(LogLevel::error, link->error());
+            return false;
+        }
+        log_.write(LogLevel::info,
+                   fmt::format("listening on {} (max frame {})", link->traits().name, link->traits().max_frame));
+    }
+    log_.write(LogLevel::info, fmt::format("broker {} (MQTT {})", settings_.broker_url,
+                                           settings_.core.broker.client.version == mqtt::Version::v5     ? "5.0"
+                                           : settings_.core.broker.client.version == mqtt::Version::v3_1 ? "3.1"
+                                                                                                         : "3.1.1"));
+    return true;
+}
+
+int Engine::run() {
+    std::signal(SIGPIPE, SIG_IGN);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1})
+        signals_.add(signal);
+    wait_for_signals();
+    gateway_->start(now(), out_);
+    carry_out();
+    io_.run();
+    return 0;
+}
+
+TimePoint Engine::now() const noexcept {
+    return TimePoint(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+void Engine::on_frame(const FrameInfo& info, Bytes frame) {
+    if (shutting_down_) return;
+    gateway_->on_frame(info, frame, now(), out_);
+    carry_out();
+}
+
+void Engine::on_batch_end() {
+    flush();
+}
+
+void Engine::on_link_state(LinkId link, bool up, const std::string& reason) {
+    log_.write(up ? LogLevel::info : LogLevel::error, fmt::format("{}: {}", links_.at(link)->traits().name, reason));
+}
+
+void Engine::carry_out() {
+    for (const FrameOut& each : out_.frames) {
+        auto& link = *links_.at(each.to.link);
+        if (each.broadcast) {
+            link.broadcast(each.radius, out_.view(each.offset, each.size));
+        } else {
+            link.send(each.to.address, out_.view(each.offset, each.size));
+        }
+    }
+    for (const UpstreamOut& each : out_.upstream) {
+        if (each.action == UpstreamAction::open) {
+            open_socket(each.id);
+            continue;
+        }
+        const auto found = sockets_.find(each.id);
+        if (found == sockets_.end()) continue;
+        switch (each.action) {
+            case UpstreamAction::send:
+                if (found->second->send(out_.view(each.offset, each.size))) unflushed_.push_back(found->second);
+                break;
+            case UpstreamAction::close:
+                found->second->close();
+                sockets_.erase(found);
+                break;
+            case UpstreamAction::abort:
+                found->second->abort();
+                sockets_.erase(found);
+                break;
+            case UpstreamAction::open:
+                break;
+        }
+    }
+    if (!out_.log.empty()) {
+        const auto time = std::chrono::steady_clock::now();
+        for (const LogEntry& each : out_.log)
+            log_.write(each, time);
+    }
+    out_.clear();
+    schedule_flush();
+    rearm();
+}
+
+void Engine::open_socket(UpstreamId id) {
+    BrokerSocket::Handler handler{[this, id] {
+                                      gateway_->on_upstream_open(id, now(), out_);
+                                      carry_out();
+                                  },
+                                  [this, id](Bytes octets) {
+                                      gateway_->on_upstream_data(id, octets, now(), out_);
+                                      carry_out();
+                                  },
+                                  [this, id](const std::string& reason) {
+                                      sockets_.erase(id);
+                                      if (shutting_down_) return;
+                                      gateway_->on_upstream_closed(id, reason, now(), out_);
+                                      carry_out();
+                                  }};
+    auto socket = std::make_shared<BrokerSocket>(io_, settings_.broker, read_buffer_, std::move(handler));
+    sockets_.emplace(id, socket);
+    socket->open(resolver_);
+}
+
+// One gathered write per socket and turn of the loop: whatever else is ready now adds to it first.
+void Engine::schedule_flush() {
+    if (flush_scheduled_) return;
+    flush_scheduled_ = true;
+    boost::asio::post(io_, [this] {
+        flush_scheduled_ = false;
+        flush();
+    });
+}
+
+void Engine::flush() {
+    for (auto& link : links_)
+        link->flush();
+    for (const auto& weak : unflushed_) {
+        if (const auto socket = weak.lock()) socket->flush();
+    }
+    unflushed_.clear();
+}
+
+void Engine::rearm() {
+    const auto next = gateway_->next_timeout();
+    if (shutting_down_ || !next) {
+        timer_.cancel();
+        armed_for_.reset();
+        return;
+    }
+    // An alarm that comes too early costs one look; moving it with every frame would cost more.
+    if (armed_for_ && *armed_for_ <= *next) return;
+    armed_for_ = next;
+    timer_.expires_at(std::chrono::steady_clock::time_point(next->time_since_epoch()));
+    timer_.async_wait([this](boost::system::error_code error) {
+        if (error) return;
+        armed_for_.reset();
+        gateway_->timeout(now(), out_);
+        carry_out();
+    });
+}
+
+void Engine::wait_for_signals() {
+    signals_.async_wait([this](boost::system::error_code error, int signal) {
+        if (!error) on_signal(signal);
+    });
+}
+
+void Engine::on_signal(int signal) {
+    if (signal == SIGUSR1) {
+        log_counters();
+        return wait_for_signals();
+    }
+    log_.write(LogLevel::info, fmt::format("ending in order ({})", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+    shut_down();
+}
+
+// The loop runs dry when the last broker socket has said its DISCONNECT.
+void Engine::shut_down() {
+    shutting_down_ = true;
+    signals_.clear();  // from here on a second signal ends the process by default
+    gateway_->shutdown(now(), out_);
+    carry_out();
+    flush();
+    for (auto& link : links_)
+        link->stop();
+    log_counters();
+    if (!resolver_.is_busy()) return;
+    last_call_.expires_after(closing_time);
+    last_call_.async_wait([this](boost::system::error_code) { io_.stop(); });
+}
+
+void Engine::log_counters() {
+    std::string line = fmt::format("{} clients known", gateway_->session_count());
+    gateway_->counters().for_each([&](std::string_view name, std::string_view, std::uint64_t value) {
+        if (value != 0) line += fmt::format(", {} {}", name, value);
+    });
+    log_.write(LogLevel::info, line);
+    for (const auto& link : links_) {
+        const auto& c = link->counters();
+        log_.write(LogLevel::info,
+                   fmt::format("{}: in {} frames {} octets, out {} frames {} octets, truncated {}, receive errors {}, "
+                               "send errors {}, send queue full {}",
+                               link->traits().name, c.frames_in, c.octets_in, c.frames_out, c.octets_out, c.truncated,
+                               c.receive_errors, c.send_errors, c.send_queue_full));
+    }
+}
+
+}  // namespace mqttsn::gateway

@@ -1,0 +1,63 @@
+// The event loop: owns the links, the broker sockets and the clock, and carries out what the core wants.
+#pragma once
+
+#include "gateway/core/gateway.hpp"
+#include "gateway/runtime/broker_socket.hpp"
+#include "gateway/runtime/log.hpp"
+#include "gateway/runtime/settings.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace mqttsn::gateway {
+
+class Engine final : private transports::FrameHandler {
+public:
+    Engine(Settings settings, Log& log);
+    ~Engine();
+
+    /// Opens all links. False (after logging why) when one cannot be opened.
+    bool start();
+    /// Until SIGTERM or SIGINT. Returns the exit code.
+    int run();
+
+private:
+    void on_frame(const FrameInfo& info, Bytes frame) override;
+    void on_link_state(LinkId link, bool up, const std::string& reason) override;
+    void on_batch_end() override;
+
+    TimePoint now() const noexcept;
+    void carry_out();
+    void open_socket(UpstreamId id);
+    void schedule_flush();
+    void flush();
+    void rearm();
+    void wait_for_signals();
+    void on_signal(int signal);
+    void shut_down();
+    void log_counters();
+
+    Settings settings_;
+    Log& log_;
+    boost::asio::io_context io_{1};
+    boost::asio::steady_timer timer_{io_};
+    boost::asio::steady_timer last_call_{io_};
+    boost::asio::signal_set signals_{io_};
+    std::optional<TimePoint> armed_for_;
+    std::vector<std::unique_ptr<transports::Transport>> links_;
+    BrokerResolver resolver_;
+    Buffer read_buffer_;
+    std::unordered_map<UpstreamId, std::shared_ptr<BrokerSocket>> sockets_;
+    std::vector<std::weak_ptr<BrokerSocket>> unflushed_;
+    Outbox out_;
+    std::unique_ptr<Gateway> gateway_;
+    bool flush_scheduled_ = false;
+    bool shutting_down_ = false;
+};
+
+}  // namespace mqttsn::gateway

@@ -1,0 +1,44 @@
+// Everything an operator can set, from the file and the command line, checked.
+#pragma once
+
+#include "gateway/core/config.hpp"
+#include "gateway/runtime/broker_socket.hpp"
+#include "gateway/runtime/log.hpp"
+#include "transports/udp.hpp"
+
+#include <string>
+#include <vector>
+
+namespace mqttsn::gateway {
+
+struct UdpSettings {
+    transports::UdpConfig socket;
+    LinkConfig core;
+};
+
+struct Settings {
+    Config core;
+    std::string broker_url = "mqtt://localhost:1883";
+    BrokerAddress broker;  ///< host and port are taken from broker_url
+    std::string password_file;
+    std::vector<UdpSettings> udp;
+    std::vector<std::string> forwarders;  ///< "ip:port" of [forwarder] endpoints
+    std::vector<std::string> qos_minus_one_allowed;
+    LogSettings log;
+};
+
+/// All that is wrong, each message ready to print: where, which key, what is allowed.
+using SettingErrors = std::vector<std::string>;
+
+/// Reads a TOML file into `settings`. Errors: cannot be read, TOML syntax, unknown keys, wrong types, impossible
+/// values.
+SettingErrors read_settings_file(const std::string& path, Settings& settings);
+
+/// What no single key shows: the broker URL, predefined topics, duplicate listeners. Derives core.links and the broker
+/// address, and adds the default listener. `where` names the source in messages.
+SettingErrors complete(Settings& settings, const std::string& where);
+
+/// All keys with type, default and meaning, as a commented TOML file.
+std::string describe_settings();
+
+}  // namespace mqttsn::gateway

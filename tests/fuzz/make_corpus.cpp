@@ -1,0 +1,188 @@
+// Writes the seeds of all fuzz targets, made from the packet tables: make_corpus DIRECTORY
+#include "protocol/mqtt/codec.hpp"
+#include "tests/fuzz/gateway_script.hpp"
+#include "tests/support/mqtt_packet_table.hpp"
+#include "tests/support/sn_packet_table.hpp"
+
+#include "protocol/sn/v12_codec.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+namespace {
+
+using namespace mqttsn;
+namespace fs = std::filesystem;
+namespace setting = fuzz::setting;
+using fuzz::Step;
+
+/// Numbered files in a directory of their own.
+class Seeds {
+public:
+    explicit Seeds(fs::path directory) : directory_(std::move(directory)) { fs::create_directories(directory_); }
+
+    void add(Bytes octets) {
+        std::ofstream file(directory_ / std::to_string(++count_), std::ios::binary);
+        file.write(as_text(octets).data(), static_cast<std::streamsize>(octets.size()));
+        if (!file) throw std::runtime_error("cannot write to " + directory_.string());
+    }
+
+private:
+    fs::path directory_;
+    int count_ = 0;
+};
+
+void append(Buffer& to, Bytes octets) {
+    to.insert(to.end(), octets.begin(), octets.end());
+}
+
+void write_sn(const fs::path& directory) {
+    Seeds seeds(directory);
+    for (const auto& each : test::sn_vectors()) {
+        seeds.add(each.octets);
+        seeds.add(test::in_long_form(each.octets));
+        Buffer wrapped = test::forwarder_vectors().front().octets;
+        wrapped.resize(wrapped.size() - 2);  // without its inner PINGRESP
+        append(wrapped, each.octets);
+        seeds.add(wrapped);
+    }
+    for (const auto& each : test::forwarder_vectors())
+        seeds.add(each.octets);
+}
+
+std::byte version_octet(mqtt::Version version) {
+    return static_cast<std::byte>(static_cast<unsigned>(version) - static_cast<unsigned>(mqtt::Version::v3_1));
+}
+
+void write_mqtt(const fs::path& directory) {
+    Seeds seeds(directory);
+    for (const auto version : {mqtt::Version::v3_1, mqtt::Version::v3_1_1, mqtt::Version::v5}) {
+        Buffer accepted{version_octet(version)};
+        mqtt::encode(version, mqtt::Connack{}, accepted);
+        Buffer all = accepted;
+        for (const auto& each : test::mqtt_vectors()) {
+            if (std::find(each.versions.begin(), each.versions.end(), version) == each.versions.end()) continue;
+            Buffer alone = accepted;
+            append(alone, each.octets);
+            seeds.add(alone);
+            append(all, each.octets);
+        }
+        all[0] |= std::byte{4};  // with the small limit
+        seeds.add(all);
+    }
+}
+
+/// Writes inputs in the language of gateway_script.hpp.
+class Script {
+public:
+    Script(unsigned first, unsigned second) { put(first), put(second); }
+
+    Script& step(Step step, unsigned chooser = 0) { return put(static_cast<unsigned>(step) | (chooser << 3U)); }
+    Script& device(unsigned from, const sn::Packet& packet) {
+        Buffer frame;
+        if (!sn::encode(packet, 255, frame)) throw std::logic_error("only short frames are seeds");
+        return device(from, frame);
+    }
+    Script& device(unsigned from, Bytes frame) {
+        if (frame.size() > 255) return *this;
+        step(Step::datagram, from).put(static_cast<unsigned>(frame.size()));
+        append(octets_, frame);
+        return *this;
+    }
+    Script& broker(unsigned connection, mqtt::Version version, const mqtt::Packet& packet) {
+        Buffer octets;
+        mqtt::encode(version, packet, octets);
+        return broker(connection, octets);
+    }
+    Script& broker(unsigned connection, Bytes octets) {
+        step(Step::broker_octets, connection).put(static_cast<unsigned>(octets.size()));
+        append(octets_, octets);
+        return *this;
+    }
+    Script& wait_s(unsigned seconds) { return step(Step::wait, 2).put(seconds >> 8U).put(seconds & 0xFFU); }
+    const Buffer& octets() const { return octets_; }
+
+private:
+    Script& put(unsigned octet) {
+        octets_.push_back(static_cast<std::byte>(octet));
+        return *this;
+    }
+    Buffer octets_;
+};
+
+const sn::Connect clean{false, true, sn::protocol_id, 60, "c1"};
+const sn::Connect kept{false, false, sn::protocol_id, 60, "c1"};
+constexpr unsigned forwarded = 4;  // added to the device number
+
+/// A conversation that leads into every state; each vector of the table then arrives there.
+std::vector<Script> beginnings(unsigned settings, mqtt::Version version) {
+    const unsigned first = settings | static_cast<unsigned>(version_octet(version));
+    Script fresh(first, 3);
+    Script active = fresh;
+    active.device(0, clean);
+    Script subscribed = active;
+    subscribed.device(0, sn::Subscribe{false, Qos::exactly_once, sn::TopicIdType::normal, 1, 0, "#"});
+    Script delivering = subscribed;
+    for (const auto qos : {Qos::exactly_once, Qos::at_least_once, Qos::at_most_once}) {
+        const auto id = static_cast<mqtt::PacketId>(qos == Qos::at_most_once ? 0 : 7 + static_cast<int>(qos));
+        delivering.broker(1, version, mqtt::Publish{false, qos, false, "long/name", id, {}, as_bytes("x")});
+    }
+    Script registered = delivering;
+    registered.device(0, sn::Regack{4, 1, sn::ReturnCode::accepted});
+    Script asleep = subscribed;
+    asleep.device(0, sn::Disconnect{60})
+        .broker(1, version, mqtt::Publish{false, Qos::at_least_once, false, "ab", 7, {}, {}});
+    Script awake = asleep;
+    awake.device(0, sn::Pingreq{"c1"});
+    Script prompted = fresh;
+    prompted.device(0, sn::Connect{true, false, sn::protocol_id, 60, "c1"});
+    Script with_will = prompted;
+    with_will.device(0, sn::WillTopic{Qos::at_least_once, true, "w"}).device(0, sn::WillMsg{as_bytes("gone")});
+    Script without_broker = active;
+    without_broker.step(Step::socket, 3).device(0, kept);
+    Script behind_forwarder = fresh;
+    behind_forwarder.device(forwarded, clean);
+    return {fresh, active,   subscribed, delivering,     registered,      asleep,
+            awake, prompted, with_will,  without_broker, behind_forwarder};
+}
+
+void write_gateway(const fs::path& directory) {
+    Seeds seeds(directory);
+    for (const auto version : {mqtt::Version::v3_1_1, mqtt::Version::v5}) {
+        for (const auto& beginning : beginnings(setting::broker_answers, version)) {
+            Script everything = beginning;
+            for (const auto& each : test::sn_vectors())
+                everything.device(0, each.octets);
+            seeds.add(everything.octets());
+            Script patience = beginning;
+            for (int i = 0; i < 12; ++i)
+                patience.step(Step::next_deadline);
+            seeds.add(patience.wait_s(600).device(0, kept).step(Step::shut_down).octets());
+        }
+    }
+    for (const auto& each : test::sn_vectors()) {
+        Script one(setting::broker_answers, 3);
+        one.device(0, clean).device(0, each.octets).device(forwarded, each.octets).device(3, each.octets);
+        seeds.add(one.step(Step::next_deadline).octets());
+    }
+    for (const auto& each : test::mqtt_vectors()) {
+        const auto version = each.versions.back();
+        Script one(setting::broker_answers | static_cast<unsigned>(version_octet(version)), 3);
+        one.device(0, kept).device(0, sn::Subscribe{false, Qos::exactly_once, sn::TopicIdType::normal, 1, 0, "a/#"});
+        seeds.add(one.broker(0, each.octets).broker(1, each.octets).step(Step::next_deadline).octets());
+    }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count != 2) {
+        std::cerr << "usage: make_corpus DIRECTORY\n";
+        return 2;
+    }
+    const fs::path directory = arguments[1];
+    write_sn(directory / "fuzz_sn_v12");
+    write_mqtt(directory / "fuzz_mqtt_stream");
+    write_gateway(directory / "fuzz_gateway_core");
+}

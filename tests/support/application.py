@@ -1,0 +1,88 @@
+"""An MQTT application at the broker, on paho: the other end of every conversation."""
+import collections
+import threading
+import time
+
+import paho.mqtt.client as paho
+
+from processes import PATIENCE
+
+Received = collections.namedtuple("Received", "topic payload qos retain")
+
+
+class Application:
+    """Connected when constructed; collects what it receives."""
+
+    def __init__(self, broker, client_id="", version=paho.MQTTv311, username=None, password=None):
+        self._messages = []
+        self._done = set()
+        self._changed = threading.Condition()
+        self._markers = 0
+        self._client = paho.Client(client_id or f"application-{id(self):x}", protocol=version)
+        self._client.on_connect = lambda *_: self._note("connect")
+        self._client.on_subscribe = lambda _client, _userdata, packet_id, *_: self._note(("subscribe", packet_id))
+        self._client.on_message = self._on_message
+        if username is not None:
+            self._client.username_pw_set(username, password)
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+        self._wait(lambda: "connect" in self._done, "CONNACK")
+
+    def _note(self, event):
+        with self._changed:
+            self._done.add(event)
+            self._changed.notify_all()
+
+    def _on_message(self, _client, _userdata, message):
+        with self._changed:
+            # paho's own messages are equal whenever their packet ids are.
+            self._messages.append(Received(message.topic, message.payload, message.qos, bool(message.retain)))
+            self._changed.notify_all()
+
+    def _wait(self, condition, what, timeout=PATIENCE):
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not (value := condition()):
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    raise AssertionError(f"the application waited {timeout} s for {what}; it has {self._messages}")
+                self._changed.wait(remaining)
+            return value
+
+    def subscribe(self, topic_filter, qos=2):
+        _, packet_id = self._client.subscribe(topic_filter, qos)
+        self._wait(lambda: ("subscribe", packet_id) in self._done, f"SUBACK of {topic_filter}")
+
+    def publish(self, topic, payload, qos=0, retain=False):
+        self._client.publish(topic, payload, qos, retain).wait_for_publish(PATIENCE)
+
+    def receive(self, topic=None):
+        """Takes the oldest message (on `topic`)."""
+        def oldest():
+            return next((each for each in self._messages if topic is None or each.topic == topic), None)
+        message = self._wait(oldest, f"a message on {topic or 'any topic'}")
+        with self._changed:
+            self._messages.remove(message)
+        return message
+
+    def receive_all(self, count):
+        """Takes the next `count` messages."""
+        self._wait(lambda: len(self._messages) >= count, f"{count} messages")
+        with self._changed:
+            taken, self._messages = self._messages[:count], self._messages[count:]
+        return taken
+
+    def leftover(self):
+        """Takes everything that the broker had for it by now: a message to itself shows that nothing else comes."""
+        self._markers += 1
+        marker = f"marker/{id(self):x}/{self._markers}"
+        self.subscribe(marker)
+        self.publish(marker, b"", qos=1)
+        self.receive(marker)
+        with self._changed:
+            taken, self._messages = self._messages, []
+        return taken
+
+    def close(self):
+        self._client.disconnect()
+        self._client.loop_stop()

@@ -1,0 +1,26 @@
+#include "tests/support/hex.hpp"
+
+#include <fmt/format.h>
+
+namespace mqttsn::test {
+
+Buffer hex(std::string_view text) {
+    Buffer octets;
+    std::string digits;
+    for (const char c : text) {
+        if (c != ' ') digits += c;
+    }
+    for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+        octets.push_back(static_cast<std::byte>(std::stoi(digits.substr(i, 2), nullptr, 16)));
+    }
+    return octets;
+}
+
+std::string to_hex(Bytes octets) {
+    std::string text;
+    for (const std::byte each : octets)
+        text += fmt::format("{:02x}", static_cast<unsigned>(each));
+    return text;
+}
+
+}  // namespace mqttsn::test

@@ -1,0 +1,474 @@
+// The configuration file: every key, the example of the documentation, and everything that can be wrong with a file.
+#include "gateway/runtime/settings_keys.hpp"
+#include "tests/unit/runtime/temporary_file.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <set>
+
+using namespace mqttsn;
+using namespace mqttsn::gateway;
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+using test::TemporaryFile;
+
+namespace {
+
+struct Loaded {
+    std::string path;
+    Settings settings;
+    SettingErrors errors;
+
+    std::string text() const { return fmt::format("{}", fmt::join(errors, "\n")); }
+};
+
+Loaded load(std::string_view toml) {
+    const TemporaryFile file(toml);
+    Loaded loaded{file.path(), {}, {}};
+    loaded.errors = read_settings_file(file.path(), loaded.settings);
+    if (loaded.errors.empty()) loaded.errors = complete(loaded.settings, file.path());
+    return loaded;
+}
+
+/// The one error of a file that has one.
+std::string error_of(std::string_view toml) {
+    const Loaded loaded = load(toml);
+    INFO(loaded.text());
+    REQUIRE(loaded.errors.size() == 1);
+    CHECK_THAT(loaded.errors[0], Catch::Matchers::StartsWith(loaded.path + ":"));
+    return loaded.errors[0].substr(loaded.path.size());
+}
+
+std::string header_of(const SettingKey& key) {
+    return fmt::format("[{}]\n", key.section);
+}
+
+/// Needed beside the key itself, so that nothing else is wrong.
+std::string companions_of(const SettingKey& key) {
+    if (key.section != "[topic]") return "";
+    return fmt::format("{}{}", key.name == "id" ? "" : "id = 9\n", key.name == "name" ? "" : "name = \"x\"\n");
+}
+
+/// For every key a value that differs from the default, as TOML.
+const std::map<std::string, std::string> other_values{{"gateway.id", "7"},
+                                                      {"gateway.name", "\"barn\""},
+                                                      {"gateway.discovery", "false"},
+                                                      {"gateway.takeover", "\"deny-active\""},
+                                                      {"gateway.will_update", "\"reconnect\""},
+                                                      {"gateway.retry_exhausted", "\"drop\""},
+                                                      {"broker.url", "\"mqtt://broker.example:1884\""},
+                                                      {"broker.version", "\"5\""},
+                                                      {"broker.keep_alive", "\"30s\""},
+                                                      {"broker.username", "\"user\""},
+                                                      {"broker.password", "\"secret\""},
+                                                      {"broker.password_file", "\"/etc/password\""},
+                                                      {"broker.bind_address", "\"127.0.0.2\""},
+                                                      {"broker.connect_timeout", "\"250ms\""},
+                                                      {"broker.max_unsent", "65536"},
+                                                      {"broker.client_id_prefix", "\"barn-\""},
+                                                      {"broker.gateway_client_id", "\"barn\""},
+                                                      {"broker.session_expiry", "\"3600s\""},
+                                                      {"broker.receive_maximum", "65535"},
+                                                      {"broker.max_in_flight", "1"},
+                                                      {"broker.maximum_packet_size", "1024"},
+                                                      {"[udp].listen", "\"127.0.0.1:1884\""},
+                                                      {"[udp].name", "\"radio\""},
+                                                      {"[udp].multicast", "[\"225.1.1.1:1883\", \"225.1.1.2:1883\"]"},
+                                                      {"[udp].multicast_interface", "\"lo\""},
+                                                      {"[udp].advertise_to", "[\"225.1.1.1:1883\"]"},
+                                                      {"[udp].multicast_hops", "255"},
+                                                      {"[udp].receive_buffer", "4096"},
+                                                      {"[udp].send_buffer", "8192"},
+                                                      {"[udp].send_queue", "65536"},
+                                                      {"[udp].receive_limit", "32"},
+                                                      {"[udp].max_frame", "60"},
+                                                      {"[udp].discovery", "false"},
+                                                      {"[udp].gwinfo", "\"unicast\""},
+                                                      {"[udp].advertise_radius", "3"},
+                                                      {"[topic].id", "65534"},
+                                                      {"[topic].name", "\"a/b\""},
+                                                      {"[topic].clients", "\"barn-*\""},
+                                                      {"forwarder.max_depth", "0"},
+                                                      {"forwarder.endpoints", "[\"192.0.2.1:1883\"]"},
+                                                      {"forwarder.only_listed", "true"},
+                                                      {"forwarder.advertise", "true"},
+                                                      {"qos_minus_one.enabled", "false"},
+                                                      {"qos_minus_one.allow_retain", "true"},
+                                                      {"qos_minus_one.only_listed", "true"},
+                                                      {"qos_minus_one.allowed", "[\"192.0.2.1:1883\"]"},
+                                                      {"qos_minus_one.messages_per_second_per_source", "2.5"},
+                                                      {"qos_minus_one.queue_messages", "0"},
+                                                      {"timers.retry", "\"10ms\""},
+                                                      {"timers.retries", "0"},
+                                                      {"timers.wait", "\"10ms\""},
+                                                      {"timers.advertise", "\"10ms\""},
+                                                      {"timers.ping_probe", "true"},
+                                                      {"timers.keep_alive_max", "\"65535s\""},
+                                                      {"timers.upstream_connect_timeout", "\"10ms\""},
+                                                      {"timers.upstream_grace", "\"10ms\""},
+                                                      {"timers.upstream_backoff_min", "\"10ms\""},
+                                                      {"timers.upstream_backoff_max", "\"86400s\""},
+                                                      {"timers.session_expiry", "\"86400s\""},
+                                                      {"limits.clients", "1"},
+                                                      {"limits.topics_per_client", "1"},
+                                                      {"limits.subscriptions_per_client", "1"},
+                                                      {"limits.pending_subscriptions", "1"},
+                                                      {"limits.inflight_in", "1"},
+                                                      {"limits.queue_messages", "1"},
+                                                      {"limits.queue_octets", "1024"},
+                                                      {"limits.pending_connects", "1"},
+                                                      {"limits.pending_connects_per_source", "1"},
+                                                      {"limits.client_id_octets", "65535"},
+                                                      {"limits.client_id_strict", "true"},
+                                                      {"limits.client_id_assign", "true"},
+                                                      {"limits.frames_per_second_per_source", "0.5"},
+                                                      {"limits.replies_to_unknown_per_second", "0"},
+                                                      {"limits.searchgw_per_second", "1"},
+                                                      {"limits.tracked_sources", "16"},
+                                                      {"log.level", "\"error\""},
+                                                      {"log.per_device_rate", "0"},
+                                                      {"log.per_device_burst", "1"}};
+
+Settings with_elements() {
+    Settings settings;
+    settings.udp.emplace_back();
+    settings.core.topics.emplace_back();
+    return settings;
+}
+
+}  // namespace
+
+TEST_CASE("every key is read from a file into its own place, and shown as it was written") {
+    const Settings defaults = with_elements();
+    for (const SettingKey& key : setting_keys()) {
+        const auto name = key.section + "." + key.name;
+        INFO(name);
+        REQUIRE(other_values.contains(name));
+        const std::string& value = other_values.at(name);
+        REQUIRE(value != key.show(defaults));
+        const TemporaryFile file(header_of(key) + companions_of(key) + key.name + " = " + value + "\n");
+        Settings settings;
+        const auto errors = read_settings_file(file.path(), settings);
+        INFO(fmt::format("{}", fmt::join(errors, "\n")));
+        REQUIRE(errors.empty());
+        CHECK(key.show(settings) == value);
+        if (settings.udp.empty()) settings.udp.emplace_back();
+        if (settings.core.topics.empty()) settings.core.topics.emplace_back();
+        for (const SettingKey& other : setting_keys()) {
+            if (&other == &key || (key.section == "[topic]" && other.section == "[topic]")) continue;
+            INFO(other.section + "." + other.name);
+            CHECK(other.show(settings) == other.show(defaults));
+        }
+    }
+    CHECK(other_values.size() == setting_keys().size());
+}
+
+TEST_CASE("no key has two meanings") {
+    std::set<std::pair<std::string, std::string>> seen;
+    for (const SettingKey& key : setting_keys()) {
+        CHECK(seen.emplace(key.section, key.name).second);
+        CHECK(find_key(key.section, key.name) == &key);
+    }
+    CHECK(find_key("timers", "no_such_key") == nullptr);
+}
+
+TEST_CASE("the printed reference names every key with its default, and loads with and without its comment signs") {
+    std::string reference = describe_settings();
+    const Settings defaults = with_elements();
+    for (const SettingKey& key : setting_keys()) {
+        const bool has_default = key.section != "[topic]" || key.name == "clients";
+        CHECK_THAT(reference, Contains("\n#" + key.name + " = " + (has_default ? key.show(defaults) : "")));
+    }
+    const Loaded as_printed = load(reference);
+    INFO(as_printed.text());
+    CHECK(as_printed.errors.empty());
+    CHECK(as_printed.settings.core.topics.empty());
+
+    for (auto at = reference.find("\n#"); at != std::string::npos; at = reference.find("\n#", at + 1)) {
+        if (reference[at + 2] != ' ') reference.erase(at + 1, 1);
+    }
+    const Loaded in_force = load(reference);
+    INFO(in_force.text());
+    CHECK(in_force.errors.empty());
+    CHECK(in_force.settings.core.topics.size() == 1);
+}
+
+TEST_CASE("the documented example loads as it stands") {
+    const Loaded loaded = load(R"([gateway]
+id = 1
+name = "barn"
+[broker]
+url = "mqtt://localhost:1883"
+version = "3.1.1"
+keep_alive = "60s"
+[[udp]]
+listen = "0.0.0.0:1883"
+multicast = ["225.1.1.1:1883"]
+advertise_to = ["225.1.1.1:1883"]
+[[topic]]
+id = 1
+name = "predef/one"
+clients = "*"
+[timers]
+retry = "10s"
+retries = 3
+advertise = "960s"
+[limits]
+clients = 10000
+topics_per_client = 1000
+)");
+    INFO(loaded.text());
+    REQUIRE(loaded.errors.empty());
+    const Settings& settings = loaded.settings;
+    CHECK(settings.core.gateway_id == 1);
+    CHECK(settings.core.name == "barn");
+    CHECK(settings.broker.host == "localhost");
+    CHECK(settings.broker.port == "1883");
+    CHECK(settings.core.broker.client.version == mqtt::Version::v3_1_1);
+    CHECK(settings.core.broker.client.keep_alive_s == 60);
+    REQUIRE(settings.udp.size() == 1);
+    CHECK(settings.udp[0].socket.listen == "0.0.0.0:1883");
+    CHECK(settings.udp[0].socket.multicast == std::vector<std::string>{"225.1.1.1:1883"});
+    CHECK(settings.udp[0].socket.advertise_to == std::vector<std::string>{"225.1.1.1:1883"});
+    REQUIRE(settings.core.links.size() == 1);
+    CHECK(settings.core.links[0].advertise);
+    CHECK_FALSE(settings.core.links[0].gwinfo_unicast);
+    REQUIRE(settings.core.topics.size() == 1);
+    CHECK(settings.core.topics[0].id == 1);
+    CHECK(settings.core.topics[0].name == "predef/one");
+    CHECK(settings.core.topics[0].clients == "*");
+    CHECK(settings.core.timers.retry == Duration(10s));
+    CHECK(settings.core.timers.retries == 3);
+    CHECK(settings.core.timers.advertise == Duration(960s));
+    CHECK(settings.core.limits.clients == 10000);
+    CHECK(settings.core.limits.topics_per_client == 1000);
+}
+
+TEST_CASE("an empty file means the defaults: one listener, the local broker") {
+    const Loaded loaded = load("");
+    REQUIRE(loaded.errors.empty());
+    REQUIRE(loaded.settings.udp.size() == 1);
+    CHECK(loaded.settings.udp[0].socket.listen == "0.0.0.0:1883");
+    CHECK(loaded.settings.broker.host == "localhost");
+    REQUIRE(loaded.settings.core.links.size() == 1);
+    CHECK(loaded.settings.core.links[0].name == "udp:0.0.0.0:1883");
+    // Nowhere to broadcast to: no ADVERTISE, and GWINFO to the searcher alone.
+    CHECK_FALSE(loaded.settings.core.links[0].advertise);
+    CHECK(loaded.settings.core.links[0].gwinfo_unicast);
+}
+
+TEST_CASE("durations may be whole seconds, and are rounded up where only whole seconds exist") {
+    const Loaded loaded = load("[timers]\nretry = 3\n[broker]\nkeep_alive = \"1500ms\"\n");
+    REQUIRE(loaded.errors.empty());
+    CHECK(loaded.settings.core.timers.retry == Duration(3s));
+    CHECK(loaded.settings.core.broker.client.keep_alive_s == 2);
+}
+
+TEST_CASE("sizes may carry a unit") {
+    const Loaded loaded = load("[[udp]]\nreceive_buffer = \"64KiB\"\n");
+    REQUIRE(loaded.errors.empty());
+    CHECK(loaded.settings.udp[0].socket.receive_buffer == 65536);
+}
+
+TEST_CASE("a wrong type is told with line, key and what is allowed") {
+    const Settings defaults = with_elements();
+    for (const SettingKey& key : setting_keys()) {
+        const auto name = key.section + "." + key.name;
+        INFO(name);
+        const TemporaryFile file("# a comment\n" + header_of(key) + companions_of(key) + key.name + " = 1979-05-27\n");
+        Settings settings;
+        const auto errors = read_settings_file(file.path(), settings);
+        REQUIRE(errors.size() == 1);
+        const auto line = 3 + (key.section == "[topic]" ? (key.name == "clients" ? 2 : 1) : 0);
+        CHECK_THAT(errors[0], Contains(fmt::format("{}:{}:", file.path(), line)));
+        CHECK_THAT(errors[0], Contains(key.name + ": expected " + key.expects));
+    }
+}
+
+TEST_CASE("impossible values are told with what is allowed") {
+    struct Wrong {
+        const char* toml;
+        const char* line;
+        const char* says;
+    };
+    const Wrong each = GENERATE(values<Wrong>({
+        {"[gateway]\nid = 256\n", ":2:", "[gateway] id: expected an integer from 0 to 255"},
+        {"[gateway]\nid = -1\n", ":2:", "an integer from 0 to 255"},
+        {"[gateway]\nid = \"1\"\n", ":2:", "an integer from 0 to 255"},
+        {"[gateway]\nid = 1.0\n", ":2:", "an integer from 0 to 255"},
+        {"[gateway]\nname = \"\"\n", ":2:", "[gateway] name: expected a text that is not empty"},
+        {"[gateway]\n\ntakeover = \"never\"\n", ":3:", "one of \"allow\", \"same-host\", \"deny-active\""},
+        {"[gateway]\ndiscovery = 1\n", ":2:", "true or false"},
+        {"[broker]\nversion = \"4\"\n", ":2:", "one of \"3.1\", \"3.1.1\", \"5\""},
+        {"[broker]\nversion = 5\n", ":2:", "one of \"3.1\", \"3.1.1\", \"5\""},
+        {"[broker]\nkeep_alive = \"65536s\"\n", ":2:", "a duration from 0s to 65535s"},
+        {"[broker]\nkeep_alive = \"60\"\n", ":2:", "\"10s\""},
+        {"[broker]\nkeep_alive = -1\n", ":2:", "a duration from 0s to 65535s"},
+        {"[timers]\nretry = \"0s\"\n", ":2:", "[timers] retry: expected a duration from 10ms"},
+        {"[timers]\nretry = true\n", ":2:", "a duration from 10ms"},
+        {"[timers]\nadvertise = \"65536s\"\n", ":2:", "to 65535s"},
+        {"[limits]\nclients = 0\n", ":2:", "an integer from 1 to 10000000"},
+        {"[limits]\nqueue_octets = \"1KB\"\n", ":2:", "a size from 1024"},
+        {"[limits]\nqueue_octets = -1\n", ":2:", "a size from 1024"},
+        {"[limits]\nsearchgw_per_second = -0.5\n", ":2:", "a number of at least 0"},
+        {"[limits]\nsearchgw_per_second = nan\n", ":2:", "a number of at least 0"},
+        {"[[udp]]\nmulticast = \"225.1.1.1:1883\"\n", ":2:", "[[udp]] multicast: expected a list of texts"},
+        {"[[udp]]\nmulticast = [1]\n", ":2:", "a list of texts"},
+        {"[[udp]]\nmax_frame = 65508\n", ":2:", "an integer from 32 to 65507"},
+        {"[[topic]]\nid = 0\nname = \"x\"\n", ":2:", "[[topic]] id: expected an integer from 1 to 65534"},
+        {"[[topic]]\nid = 65535\nname = \"x\"\n", ":2:", "an integer from 1 to 65534"},
+    }));
+    const auto error = error_of(each.toml);
+    CHECK_THAT(error, Catch::Matchers::StartsWith(each.line) && Contains(each.says));
+}
+
+TEST_CASE("an unknown key or section is told with its place and what it may have been meant to be") {
+    CHECK_THAT(error_of("[timers]\nretrys = 3\n"),
+               Catch::Matchers::StartsWith(":2:1:") && Contains("[timers] retrys: unknown key; did you mean retry?"));
+    CHECK_THAT(error_of("[broker]\nkeepalive = \"60s\"\n"), Contains("did you mean keep_alive?"));
+    CHECK_THAT(error_of("[timer]\nretry = \"1s\"\n"), Contains("\"timer\"; did you mean [timers]?"));
+    CHECK_THAT(error_of("[[topics]]\nid = 1\n"), Contains("did you mean [[topic]]?"));
+    CHECK_THAT(error_of("retry = 3\n"),
+               Catch::Matchers::StartsWith(":1:") && Contains("unknown section or key \"retry\""));
+    CHECK_THAT(error_of("[limits]\nzzzzzzzzzzzzzzzz = 3\n"),
+               Contains("[limits] zzzzzzzzzzzzzzzz: unknown key") && !Contains("did you mean"));
+}
+
+TEST_CASE("single and double brackets are told apart") {
+    CHECK_THAT(error_of("[udp]\nlisten = \"0.0.0.0:1883\"\n"), Contains("write [[udp]] instead of [udp]"));
+    CHECK_THAT(error_of("[[timers]]\nretry = \"1s\"\n"), Contains("write [timers] instead of [[timers]]"));
+    CHECK_THAT(error_of("udp = [1]\n"), Contains("[[udp]] must be a table"));
+}
+
+TEST_CASE("a topic without id or name is told") {
+    CHECK_THAT(error_of("[[topic]]\nname = \"x\"\n"), Contains(":1:") && Contains("[[topic]] needs id"));
+    CHECK_THAT(error_of("[[topic]]\nid = 1\n"), Contains("[[topic]] needs name"));
+}
+
+TEST_CASE("everything wrong in a file is told at once") {
+    const Loaded loaded = load("[gateway]\nid = 300\nnam = \"x\"\n[timers]\nretry = false\n");
+    REQUIRE(loaded.errors.size() == 3);
+    CHECK_THAT(loaded.text(), Contains(":2:") && Contains(":3:") && Contains(":5:"));
+}
+
+TEST_CASE("a syntax error is told with line and column, a key given twice too") {
+    CHECK_THAT(error_of("[gateway]\nid = \n"), Catch::Matchers::StartsWith(":2:"));
+    CHECK_THAT(error_of("[gateway\n"), Catch::Matchers::StartsWith(":1:"));
+    const auto twice = error_of("[gateway]\nid = 1\nid = 2\n");
+    CHECK_THAT(twice, Catch::Matchers::StartsWith(":3:") && Contains("id"));
+    CHECK_THAT(error_of("[gateway]\nid = 1\n[gateway]\nname = \"x\"\n"),
+               Catch::Matchers::StartsWith(":3:") && Contains("gateway"));
+}
+
+TEST_CASE("a file that cannot be read is told with the reason") {
+    Settings settings;
+    const auto missing = read_settings_file("/no/such/gateway.toml", settings);
+    REQUIRE(missing.size() == 1);
+    CHECK(missing[0] == "/no/such/gateway.toml: cannot be read: No such file or directory");
+    const auto directory = read_settings_file("/tmp", settings);
+    REQUIRE(directory.size() == 1);
+    CHECK(directory[0] == "/tmp: is a directory, not a configuration file");
+}
+
+TEST_CASE("broker URLs give host and port") {
+    struct Good {
+        const char* url;
+        const char* host;
+        const char* port;
+    };
+    const Good each = GENERATE(values<Good>({{"mqtt://localhost", "localhost", "1883"},
+                                             {"mqtt://broker.example:1884", "broker.example", "1884"},
+                                             {"mqtt://broker.example:1884/", "broker.example", "1884"},
+                                             {"mqtt://192.0.2.1", "192.0.2.1", "1883"},
+                                             {"mqtt://[2001:db8::1]", "2001:db8::1", "1883"},
+                                             {"mqtt://[::1]:65535", "::1", "65535"}}));
+    const Loaded loaded = load(fmt::format("[broker]\nurl = \"{}\"\n", each.url));
+    INFO(loaded.text());
+    REQUIRE(loaded.errors.empty());
+    CHECK(loaded.settings.broker.host == each.host);
+    CHECK(loaded.settings.broker.port == each.port);
+}
+
+TEST_CASE("bad broker URLs are told with the reason and an example") {
+    struct Bad {
+        const char* url;
+        const char* reason;
+    };
+    const Bad each = GENERATE(values<Bad>({{"localhost:1883", "unknown scheme"},
+                                           {"http://localhost", "unknown scheme"},
+                                           {"mqtts://localhost", "TLS"},
+                                           {"ws://localhost", "WebSocket"},
+                                           {"mqtt://", "no host name"},
+                                           {"mqtt://:1883", "no host name"},
+                                           {"mqtt://[]", "no host name"},
+                                           {"mqtt://host/path", "no host name"},
+                                           {"mqtt://user:secret@host", "their own keys"},
+                                           {"mqtt://host:", "not a port"},
+                                           {"mqtt://host:0", "not a port"},
+                                           {"mqtt://host:65536", "not a port"},
+                                           {"mqtt://host:18x", "not a port"},
+                                           {"mqtt://::1", "in brackets"},
+                                           {"mqtt://[::1", "ends with ]"},
+                                           {"mqtt://[::1]1883", "ends with ]"},
+                                           {"mqtt://[::1]x:1883", "ends with ]"},
+                                           {"mqtts://user:secret@host", "TLS"}}));
+    INFO(each.url);
+    const auto error = error_of(fmt::format("[broker]\nurl = \"{}\"\n", each.url));
+    CHECK_THAT(error, Contains("[broker] url") && Contains(each.reason) && Contains("mqtt://host:port"));
+    CHECK_THAT(error, !Contains("secret"));
+}
+
+TEST_CASE("addresses that are none are told with their key") {
+    CHECK_THAT(error_of("[[udp]]\nlisten = \"1883\"\n"),
+               Contains("[[udp]] listen = \"1883\"") && Contains("0.0.0.0:1883"));
+    CHECK_THAT(error_of("[[udp]]\nmulticast = [\"192.0.2.1:1883\"]\n"),
+               Contains("not a multicast address") && Contains("224.0.0.0/4"));
+    CHECK_THAT(error_of("[[udp]]\nadvertise_to = [\"x\"]\n"), Contains("[[udp]] advertise_to = \"x\""));
+    CHECK_THAT(error_of("[forwarder]\nendpoints = [\"x\"]\n"), Contains("[forwarder] endpoints: \"x\""));
+    CHECK_THAT(error_of("[qos_minus_one]\nallowed = [\"x\"]\n"), Contains("[qos_minus_one] allowed: \"x\""));
+}
+
+TEST_CASE("duplicates are told: listeners, and topic ids for the same clients") {
+    CHECK_THAT(error_of("[[udp]]\nlisten = \"[::]:1883\"\n[[udp]]\nlisten = \"[::]:1883\"\n"),
+               Contains("listen = \"[::]:1883\" is given twice"));
+    CHECK_THAT(error_of("[[topic]]\nid = 1\nname = \"a\"\n[[topic]]\nid = 1\nname = \"b\"\n"),
+               Contains("[[topic]] id = 1 is given twice"));
+    const Loaded apart = load(
+        "[[topic]]\nid = 1\nname = \"a\"\n[[topic]]\nid = 1\nname = \"b\"\nclients = \"c1\"\n"
+        "[[udp]]\nlisten = \"127.0.0.1:0\"\n[[udp]]\nlisten = \"127.0.0.1:0\"\n");
+    INFO(apart.text());
+    CHECK(apart.errors.empty());
+}
+
+TEST_CASE("a predefined topic must be a topic name") {
+    CHECK_THAT(error_of("[[topic]]\nid = 1\nname = \"a/#\"\n"), Contains("\"a/#\" is not a topic name"));
+    CHECK_THAT(error_of("[[topic]]\nid = 1\nname = \"+\"\n"), Contains("not a topic name"));
+}
+
+TEST_CASE("the shortest pause must not be longer than the longest") {
+    CHECK_THAT(error_of("[timers]\nupstream_backoff_min = \"31s\"\n"),
+               Contains("upstream_backoff_min") && Contains("upstream_backoff_max"));
+}
+
+TEST_CASE("the password is the first line of its file") {
+    const TemporaryFile password("open sesame\r\nsecond line\n");
+    const Loaded loaded = load(fmt::format("[broker]\nusername = \"u\"\npassword_file = \"{}\"\n", password.path()));
+    REQUIRE(loaded.errors.empty());
+    CHECK(loaded.settings.core.broker.password == "open sesame");
+    CHECK_THAT(error_of("[broker]\npassword_file = \"/no/such/file\"\n"),
+               Contains("password_file = \"/no/such/file\" cannot be read"));
+}
+
+TEST_CASE("listed endpoints belong to every listener of their address family") {
+    const Loaded loaded = load(
+        "[[udp]]\nlisten = \"0.0.0.0:1883\"\n[[udp]]\nlisten = \"[::]:1883\"\n[[udp]]\nlisten = \"127.0.0.1:1884\"\n"
+        "[forwarder]\nendpoints = [\"192.0.2.1:5000\"]\n[qos_minus_one]\nallowed = [\"[2001:db8::1]:5000\"]\n");
+    INFO(loaded.text());
+    REQUIRE(loaded.errors.empty());
+    const auto address = transports::to_address(*transports::parse_socket_address("192.0.2.1:5000"));
+    CHECK(loaded.settings.core.forwarder.endpoints == std::vector<Endpoint>{{0, address}, {2, address}});
+    REQUIRE(loaded.settings.core.qos_minus_one.allowed.size() == 1);
+    CHECK(loaded.settings.core.qos_minus_one.allowed[0].link == 1);
+}

@@ -1,0 +1,161 @@
+// Options of the sub-commands.
+#include "tools/commands/common.hpp"
+
+#include <CLI/CLI.hpp>
+#include <catch2/catch.hpp>
+
+using namespace mqttsn;
+using namespace mqttsn::tools;
+using Catch::Matchers::Contains;
+
+namespace {
+
+std::string error_of(const NodeOptions& options) {
+    node::ClientOptions client;
+    return make_client_options(options, client).value_or("");
+}
+
+node::ClientOptions client_of(const NodeOptions& options) {
+    node::ClientOptions client;
+    const auto error = make_client_options(options, client);
+    INFO(error.value_or(""));
+    REQUIRE_FALSE(error.has_value());
+    return client;
+}
+
+NodeOptions parse(std::vector<std::string> arguments) {
+    NodeOptions options;
+    CLI::App app;
+    add_node_options(app, options);
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(arguments);
+    return options;
+}
+
+}  // namespace
+
+TEST_CASE("options without a word are those of the specification") {
+    const auto client = client_of(parse({}));
+    CHECK(client.clean_session);
+    CHECK(client.keep_alive_s == 60);
+    CHECK(client.retry == std::chrono::seconds(10));
+    CHECK(client.retries == 3);
+    CHECK(client.wait == std::chrono::seconds(300));
+    CHECK(client.predefined.empty());
+    CHECK(client.node_id.empty());
+    CHECK_FALSE(client.will.has_value());
+}
+
+TEST_CASE("every node option reaches the client") {
+    const auto options = parse({"-h",
+                                "gw.example",
+                                "-p",
+                                "2000",
+                                "-i",
+                                "c1",
+                                "-k",
+                                "7",
+                                "-c",
+                                "-d",
+                                "--retry",
+                                "0.25",
+                                "--retries",
+                                "5",
+                                "--wait",
+                                "0.01",
+                                "--predefined",
+                                "1=a/b",
+                                "--predefined",
+                                "65534=c=d",
+                                "--node-id",
+                                "0aFF",
+                                "--will-topic",
+                                "w",
+                                "--will-payload",
+                                "bye",
+                                "--will-qos",
+                                "2",
+                                "--will-retain"});
+    CHECK(options.host == "gw.example");
+    CHECK(options.port == 2000);
+    CHECK(options.debug);
+    const auto client = client_of(options);
+    CHECK(client.client_id == "c1");
+    CHECK(client.keep_alive_s == 7);
+    CHECK_FALSE(client.clean_session);
+    CHECK(client.retry == std::chrono::milliseconds(250));
+    CHECK(client.retries == 5);
+    CHECK(client.wait == std::chrono::milliseconds(10));
+    CHECK(client.predefined == std::map<sn::TopicId, std::string>{{1, "a/b"}, {65534, "c=d"}});
+    CHECK(as_text(client.node_id) == "\x0A\xFF");
+    REQUIRE(client.will.has_value());
+    CHECK(client.will->topic == "w");
+    CHECK(as_text(client.will->message) == "bye");
+    CHECK(client.will->qos == Qos::exactly_once);
+    CHECK(client.will->retain);
+}
+
+TEST_CASE("options that make no sense are refused by the parser") {
+    CHECK_THROWS_AS(parse({"--retry", "0"}), CLI::ValidationError);
+    CHECK_THROWS_AS(parse({"--wait", "-1"}), CLI::ValidationError);
+    CHECK_THROWS_AS(parse({"--will-qos", "3"}), CLI::ValidationError);
+    CHECK_THROWS_AS(parse({"-p", "65536"}), CLI::ConversionError);
+    CHECK_THROWS_AS(parse({"--no-such-option"}), CLI::ExtrasError);
+}
+
+TEST_CASE("a made-up client id has 1 to 23 characters and differs from run to run", "[SN12C-5.3.1-a]") {
+    const auto first = client_of({}).client_id;
+    CHECK(first.size() >= 1);
+    CHECK(first.size() <= 23);
+    std::size_t different = 0;
+    for (int i = 0; i < 8; ++i)
+        different += client_of({}).client_id != first ? 1U : 0U;
+    CHECK(different > 0);
+}
+
+TEST_CASE("client ids longer than 23 characters are refused, characters are not octets", "[SN12C-5.3.1-a]") {
+    NodeOptions options;
+    options.client_id = std::string(23, 'x');
+    CHECK(client_of(options).client_id == options.client_id);
+    options.client_id += 'x';
+    CHECK_THAT(error_of(options), Contains("1 to 23 characters"));
+    options.client_id.clear();
+    for (int i = 0; i < 23; ++i)
+        options.client_id += "ä";
+    CHECK(error_of(options).empty());
+    options.client_id = "\xFF";
+    CHECK_THAT(error_of(options), Contains("-i"));
+}
+
+TEST_CASE("a kept session needs a client id that stays the same", "[SN12C-5.3.1-a]") {
+    NodeOptions options;
+    options.keep_session = true;
+    CHECK_THAT(error_of(options), Contains("-i"));
+    options.client_id = "c1";
+    CHECK(error_of(options).empty());
+}
+
+TEST_CASE("predefined topics need ID=NAME with a usable id") {
+    const std::string wrong = GENERATE("", "1", "=a", "x=a", "1x=a", "0=a", "65535=a", "65536=a", "-1=a", " 1=a");
+    NodeOptions options;
+    options.predefined = {wrong};
+    CHECK_THAT(error_of(options), Contains("ID=NAME") && Contains("1 to 65534"));
+}
+
+TEST_CASE("node ids are 1 to 252 octets in hex") {
+    NodeOptions options;
+    options.node_id = GENERATE(as<std::string>{}, "0", "0g", "0x01", "+1", "01 2");
+    CHECK_THAT(error_of(options), Contains("--node-id"));
+    options.node_id = std::string(504, 'a');
+    CHECK(client_of(options).node_id.size() == 252);
+    options.node_id += "aa";
+    CHECK_THAT(error_of(options), Contains("252"));
+}
+
+TEST_CASE("return codes are told in words") {
+    CHECK(text_of(sn::ReturnCode::accepted) == "accepted");
+    CHECK_THAT(text_of(sn::ReturnCode::congestion), Contains("congestion"));
+    CHECK_THAT(text_of(sn::ReturnCode::invalid_topic_id), Contains("invalid topic id"));
+    CHECK_THAT(text_of(sn::ReturnCode::not_supported), Contains("not supported"));
+    CHECK(text_of(static_cast<sn::ReturnCode>(0x42)) == "code 66");
+}

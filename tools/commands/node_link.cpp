@@ -1,0 +1,99 @@
+#include "tools/commands/node_link.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <array>
+
+namespace mqttsn::tools {
+
+using boost::asio::ip::udp;
+
+NodeLink::NodeLink(boost::asio::io_context& io, node::ClientOptions options, Handler handler)
+    : client_(std::move(options)), handler_(std::move(handler)), socket_(io), timer_(io) {}
+
+NodeLink::~NodeLink() {
+    close();
+}
+
+Result<void> NodeLink::open(const udp::endpoint& gateway) {
+    boost::system::error_code error;
+    socket_.open(gateway.protocol(), error);
+    if (!error) socket_.connect(gateway, error);
+    if (!error) socket_.non_blocking(true, error);
+    if (error) return error;
+    wait_readable();
+    return {};
+}
+
+void NodeLink::close() {
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    timer_.cancel();
+}
+
+TimePoint NodeLink::now() noexcept {
+    return TimePoint(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+void NodeLink::carry_out() {
+    // Events may ask for more: the outer call goes on until nothing is left.
+    if (carrying_out_) return;
+    carrying_out_ = true;
+    while (!outbox_.frames.empty() || !outbox_.events.empty()) {
+        node::Outbox out = std::exchange(outbox_, {});
+        for (const Buffer& frame : out.frames) {
+            if (handler_.on_frame) handler_.on_frame(true, frame);
+            // A datagram that does not leave is a lost one: T_retry takes care.
+            boost::system::error_code ignored;
+            socket_.send(boost::asio::buffer(frame), 0, ignored);
+        }
+        for (const node::Event& event : out.events)
+            handler_.on_event(event);
+    }
+    carrying_out_ = false;
+    rearm();
+}
+
+void NodeLink::wait_readable() {
+    socket_.async_wait(udp::socket::wait_read, [this](boost::system::error_code error) {
+        if (error) return;
+        std::array<std::byte, 65536> datagram;
+        while (socket_.is_open()) {
+            const auto size = ::recv(socket_.native_handle(), datagram.data(), datagram.size(), MSG_DONTWAIT);
+            if (size < 0) {
+                if (errno == ECONNREFUSED && handler_.on_error) handler_.on_error("port unreachable");
+                break;
+            }
+            const Bytes frame(datagram.data(), static_cast<std::size_t>(size));
+            if (handler_.on_frame) handler_.on_frame(false, frame);
+            client_.receive(frame, now(), outbox_);
+            carry_out();
+        }
+        if (socket_.is_open()) wait_readable();
+    });
+}
+
+void NodeLink::rearm() {
+    const auto next = client_.next_timeout();
+    if (!next || !socket_.is_open()) return;
+    if (armed_for_ && *armed_for_ <= *next) return;
+    armed_for_ = next;
+    timer_.expires_at(std::chrono::steady_clock::time_point(next->time_since_epoch()));
+    timer_.async_wait([this](boost::system::error_code error) {
+        if (error) return;
+        armed_for_.reset();
+        client_.timeout(now(), outbox_);
+        carry_out();
+    });
+}
+
+ResolvedGateway resolve_gateway(boost::asio::io_context& io, const std::string& host, std::uint16_t port) {
+    boost::system::error_code error;
+    udp::resolver resolver(io);
+    const auto found = resolver.resolve(host, std::to_string(port), error);
+    if (error || found.empty()) return {std::nullopt, fmt::format("cannot resolve {}: {}", host, error.message())};
+    return {found.begin()->endpoint(), {}};
+}
+
+}  // namespace mqttsn::tools

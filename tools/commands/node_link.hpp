@@ -1,0 +1,64 @@
+// A simulated node on its UDP socket: the sans-I/O client with a clock and a wire.
+#pragma once
+
+#include "tools/node/client.hpp"
+
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <string>
+
+namespace mqttsn::tools {
+
+class NodeLink {
+public:
+    struct Handler {
+        std::function<void(const node::Event&)> on_event;
+        std::function<void(const std::string&)> on_error;      ///< the socket failed: port unreachable …
+        std::function<void(bool sent, Bytes frame)> on_frame;  ///< every datagram, for -d; may be empty
+    };
+
+    NodeLink(boost::asio::io_context& io, node::ClientOptions options, Handler handler);
+    ~NodeLink();
+    NodeLink(const NodeLink&) = delete;
+    NodeLink& operator=(const NodeLink&) = delete;
+
+    /// A socket of its own, connected to the gateway. Error: of the system.
+    Result<void> open(const boost::asio::ip::udp::endpoint& gateway);
+    void close();
+
+    /// Runs f(client, now, outbox) and carries out what it wants.
+    template <class F>
+    auto act(F&& f) {
+        struct Done {
+            NodeLink& link;
+            ~Done() { link.carry_out(); }
+        } const done{*this};
+        return f(client_, now(), outbox_);
+    }
+    const node::Client& client() const noexcept { return client_; }
+    static TimePoint now() noexcept;
+
+private:
+    void carry_out();
+    void wait_readable();
+    void rearm();
+
+    node::Client client_;
+    Handler handler_;
+    node::Outbox outbox_;
+    boost::asio::ip::udp::socket socket_;
+    boost::asio::steady_timer timer_;
+    std::optional<TimePoint> armed_for_;
+    bool carrying_out_ = false;
+};
+
+/// Host (name or address) and port of a gateway. Error text instead of an endpoint when it cannot be resolved.
+struct ResolvedGateway {
+    std::optional<boost::asio::ip::udp::endpoint> endpoint;
+    std::string error;
+};
+ResolvedGateway resolve_gateway(boost::asio::io_context& io, const std::string& host, std::uint16_t port);
+
+}  // namespace mqttsn::tools

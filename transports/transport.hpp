@@ -1,0 +1,71 @@
+// A link that carries whole frames to and from nodes: a UDP listener, a serial line, a radio dongle.
+#pragma once
+
+#include "protocol/address.hpp"
+
+#include <boost/system/error_code.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mqttsn::transports {
+
+struct LinkTraits {
+    std::string name;               ///< for logs and counters, unique: "udp:0.0.0.0:1883"
+    std::size_t max_frame = 65535;  ///< larger frames cannot leave on this link (SN12-5.2.1-i)
+    bool broadcast = false;         ///< broadcast() reaches someone
+};
+
+/// Counted by the link itself; read by the runtime between turns.
+struct LinkCounters {
+    std::uint64_t frames_in = 0;
+    std::uint64_t octets_in = 0;
+    std::uint64_t frames_out = 0;
+    std::uint64_t octets_out = 0;
+    std::uint64_t truncated = 0;  ///< received larger than the receive limit, dropped
+    std::uint64_t receive_errors = 0;
+    std::uint64_t send_errors = 0;      ///< the system refused a frame (no route, port unreachable …)
+    std::uint64_t send_queue_full = 0;  ///< frames refused because the bounded send queue was full
+};
+
+/// What a link tells its owner. Called from the event loop, never from inside send() or broadcast().
+class FrameHandler {
+public:
+    /// `frame` is valid for the call.
+    virtual void on_frame(const FrameInfo& info, Bytes frame) = 0;
+    /// A link works again or not; logged once per change.
+    virtual void on_link_state(LinkId link, bool up, const std::string& reason) = 0;
+    /// All frames that were ready at this wake-up have been delivered: time to flush.
+    virtual void on_batch_end() = 0;
+
+protected:
+    ~FrameHandler() = default;
+};
+
+class Transport {
+public:
+    virtual ~Transport() = default;
+
+    /// Opens the link and starts reading. Errors name what to fix (address in use, no such interface …).
+    virtual Result<void> start(FrameHandler& handler) = 0;
+    virtual void stop() = 0;
+
+    /// Copies into a bounded queue; false = full (counted). The queue leaves at flush(), or when the link can send.
+    virtual bool send(const Address& to, Bytes frame) = 0;
+    /// To all nodes within `radius` hops (SN 5.3.9; 0 = all the network).
+    virtual bool broadcast(std::uint8_t radius, Bytes frame) = 0;
+    virtual void flush() = 0;
+
+    virtual const LinkTraits& traits() const noexcept = 0;
+    virtual const LinkCounters& counters() const noexcept = 0;
+    /// Why start() failed, for people: what, where, and what to do about it.
+    virtual const std::string& error() const noexcept = 0;
+    /// What start() could not get although it went on (a smaller buffer …).
+    virtual const std::vector<std::string>& warnings() const noexcept = 0;
+    virtual std::string to_string(const Address& address) const = 0;
+    /// Whether two addresses are on the same host (policy takeover = "same-host"); links without hosts compare equal.
+    virtual bool same_host(const Address& a, const Address& b) const noexcept = 0;
+};
+
+}  // namespace mqttsn::transports
