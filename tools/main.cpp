@@ -7,16 +7,17 @@
 
 namespace {
 
+using mqttsn::tools::add_dump;
 using mqttsn::tools::add_publish;
 using mqttsn::tools::add_simulate;
 using mqttsn::tools::add_subscribe;
 
-constexpr std::array commands{add_publish, add_subscribe, add_simulate};
+constexpr std::array commands{add_publish, add_subscribe, add_simulate, add_dump};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App program("Tools for MQTT-SN networks: publish, subscribe, simulate nodes.", "mqttsn");
+    CLI::App program("Tools for MQTT-SN networks: publish, subscribe, simulate nodes, decode frames.", "mqttsn");
     program.set_version_flag("-V,--version", "mqttsn " MQTTSN_VERSION);
     program.require_subcommand(1);
     int exit_code = 0;
