@@ -1,5 +1,5 @@
-// The one table of MQTT-SN 1.2 packets: octets on the wire and the value they mean. Codec tests and the fuzz corpus
-// read it.
+// The one table of MQTT-SN 1.2 packets: octets on the wire, the value they mean, and its text. Codec tests, text tests
+// and the fuzz corpus read it.
 #pragma once
 
 #include "protocol/sn/v12_packet.hpp"
@@ -10,8 +10,9 @@ namespace mqttsn::test {
 
 struct SnVector {
     std::string_view name;
-    Buffer octets;      ///< as the encoder must write it
-    sn::Packet packet;  ///< its views live as long as the program
+    Buffer octets;            ///< as the encoder must write it
+    sn::Packet packet;        ///< its views live as long as the program
+    std::string_view text{};  ///< the one-line form; empty for those with long content
 };
 
 /// The reference vectors of the checklist (section 3), at least two packets of every type that has more than one, and
