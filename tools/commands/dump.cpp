@@ -8,6 +8,7 @@
 #include "tools/dump/listener.hpp"
 #include "tools/dump/pcapng_writer.hpp"
 #include "tools/dump/port_filter.hpp"
+#include "tools/dump/reassembly.hpp"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -62,8 +63,8 @@ public:
     }
     /// Shows everything now: what comes next may take a while.
     void flush() {
-        std::fflush(stdout);
         if (file_ != nullptr) file_->flush();
+        std::fflush(stdout);
     }
     /// A line of input that is no frame.
     void refuse() noexcept { has_failed_ = true; }
@@ -146,7 +147,6 @@ struct LeftOut {
     std::uint64_t other_ports = 0;
     std::set<std::uint16_t> ports;  // some of them
     std::uint64_t other_protocols = 0;
-    std::uint64_t fragments = 0;
     std::uint64_t cut_off = 0;
 
     void add_ports(const UdpDatagram& datagram) {
@@ -154,8 +154,8 @@ struct LeftOut {
         constexpr std::size_t enough = 8;
         if (ports.size() < enough) ports.insert(std::min(datagram.from.port(), datagram.to.port()));
     }
-    void tell(const PortFilter& filter, bool has_frames) const {
-        if (fragments != 0) complain("{} IP fragments are left out: they are not put together", fragments);
+    void tell(const PortFilter& filter, bool has_frames, std::uint64_t fragments) const {
+        if (fragments != 0) complain("{} IP fragments are left out: the rest of their packets is missing", fragments);
         if (cut_off != 0) complain("{} packets are left out: the capture cut off their headers", cut_off);
         if (has_frames) return;
         if (other_ports != 0) {
@@ -169,23 +169,19 @@ struct LeftOut {
     }
 };
 
-void dump_packet(int link_type, const PortFilter& filter, const CapturedPacket& packet, LeftOut& left_out,
-                 Output& output) {
-    const Found found = find_udp(link_type, packet.octets);
+void dump_packet(const Found& found, const PortFilter& filter, CaptureTime time, LeftOut& left_out, Output& output) {
     switch (found.what) {
         case Found::What::udp:
             break;
-        case Found::What::fragment:
-            ++left_out.fragments;
-            return;
         case Found::What::cut_off:
             ++left_out.cut_off;
             return;
+        case Found::What::fragment:
         case Found::What::other:
             return;
     }
     if (!filter.passes(found.datagram)) return left_out.add_ports(found.datagram);
-    const auto frame = show(output.shown() + 1, true, packet.time, found.datagram);
+    const auto frame = show(output.shown() + 1, true, time, found.datagram);
     if (filter.is_any() && frame.is_malformed()) {
         ++left_out.other_protocols;
     } else {
@@ -196,9 +192,13 @@ void dump_packet(int link_type, const PortFilter& filter, const CapturedPacket& 
 int dump_capture(CaptureFile& capture, const PortFilter& filter, Output& output) {
     CapturedPacket packet;
     LeftOut left_out;
-    while (!output.is_full() && capture.next(packet))
-        dump_packet(capture.link_type(), filter, packet, left_out, output);
-    left_out.tell(filter, output.shown() != 0);
+    Reassembly reassembly;
+    while (!output.is_full() && capture.next(packet)) {
+        Found found = find_udp(capture.link_type(), packet.octets);
+        if (found.what == Found::What::fragment) found = reassembly.add(found.fragment);
+        dump_packet(found, filter, packet.time, left_out, output);
+    }
+    left_out.tell(filter, output.shown() != 0, reassembly.left_over());
     const int code = output.end();
     if (capture.error().empty()) return code;
     complain("{}", capture.error());

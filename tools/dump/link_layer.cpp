@@ -42,7 +42,7 @@ constexpr std::size_t udp_header = 8;
 constexpr std::size_t ipv6_header = 40;
 
 Found found(Found::What what) noexcept {
-    return {what, {}};
+    return Found{what};
 }
 
 unsigned octet(Bytes octets, std::size_t at) noexcept {
@@ -80,6 +80,14 @@ Found udp(Bytes octets, std::size_t size, Bytes from, Bytes to) noexcept {
     return result;
 }
 
+Found part(const Fragment& fragment, std::size_t size) noexcept {
+    if (fragment.octets.size() < size) return found(Found::What::cut_off);
+    Found result{Found::What::fragment};
+    result.fragment = fragment;
+    result.fragment.octets = fragment.octets.first(size);
+    return result;
+}
+
 Found ipv4(Bytes packet) noexcept {
     constexpr std::size_t smallest_header = 20;
     if (packet.size() < smallest_header) return found(Found::What::cut_off);
@@ -88,8 +96,25 @@ Found ipv4(Bytes packet) noexcept {
     const std::size_t total = word(packet, 2) == 0 ? packet.size() : word(packet, 2);
     if (octet(packet, 0) >> 4U != 4 || header < smallest_header || total < header) return found(Found::What::other);
     if (octet(packet, 9) != ip_protocol::udp) return found(Found::What::other);
-    if ((word(packet, 6) & 0x3FFFU) != 0) return found(Found::What::fragment);
-    return udp(behind(packet, header), total - header, packet.subspan(12, 4), packet.subspan(16, 4));
+    const Bytes from = packet.subspan(12, 4);
+    const Bytes to = packet.subspan(16, 4);
+    const Bytes rest = behind(packet, header);
+    const unsigned flags = word(packet, 6);
+    constexpr unsigned offset = 0x1FFF;
+    constexpr unsigned more_fragments = 0x2000;
+    if ((flags & (offset | more_fragments)) == 0) return udp(rest, total - header, from, to);
+    const std::size_t at = (flags & offset) * 8U;
+    return part({from, to, word(packet, 4), at, (flags & more_fragments) == 0, rest}, total - header);
+}
+
+// From the fragment header on.
+Found ipv6_part(Bytes octets, std::size_t size, Bytes from, Bytes to) noexcept {
+    constexpr std::size_t header = 8;
+    if (octets.size() < header) return found(Found::What::cut_off);
+    if (size < header || octet(octets, 0) != ip_protocol::udp) return found(Found::What::other);
+    const std::uint32_t id = static_cast<std::uint32_t>(word(octets, 4)) << 16U | word(octets, 6);
+    const unsigned flags = word(octets, 2);
+    return part({from, to, id, flags & 0xFFF8U, (flags & 1U) == 0, behind(octets, header)}, size - header);
 }
 
 Found ipv6(Bytes packet) noexcept {
@@ -101,7 +126,7 @@ Found ipv6(Bytes packet) noexcept {
     unsigned next = octet(packet, 6);
     Bytes rest = behind(packet, ipv6_header);
     while (next != ip_protocol::udp) {
-        if (next == ip_protocol::fragment) return found(Found::What::fragment);
+        if (next == ip_protocol::fragment) return ipv6_part(rest, size, from, to);
         const bool is_extension = next == ip_protocol::hop_by_hop || next == ip_protocol::routing ||
                                   next == ip_protocol::destination_options || next == ip_protocol::authentication;
         if (!is_extension) return found(Found::What::other);
@@ -179,6 +204,10 @@ Found find_udp(int link_type, Bytes packet) noexcept {
         default:
             return found(Found::What::other);
     }
+}
+
+Found find_udp(const Fragment& whole) noexcept {
+    return udp(whole.octets, whole.octets.size(), whole.from, whole.to);
 }
 
 }  // namespace mqttsn::tools

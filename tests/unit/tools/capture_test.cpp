@@ -129,9 +129,26 @@ TEST_CASE("UDP lengths that cannot be are passed over") {
 }
 
 TEST_CASE("fragments are told apart") {
-    CHECK(what_of(101, "4500 001E 0000 2000 4011 0000 C0000201 C0000202" + udp) == What::fragment);
-    CHECK(what_of(101, "4500 001E 0000 0001 4011 0000 C0000201 C0000202" + udp) == What::fragment);
-    CHECK(what_of(101, "60000000 0012 2C 40" + ipv6_addresses + "1100000100000001" + udp) == What::fragment);
+    const auto check = [](const std::string& packet, std::uint32_t id, std::size_t offset, bool is_last) {
+        INFO(packet);
+        const Buffer octets = hex(packet);
+        const Found found = find_udp(101, octets);
+        REQUIRE(found.what == What::fragment);
+        CHECK(found.fragment.id == id);
+        CHECK(found.fragment.offset == offset);
+        CHECK(found.fragment.is_last == is_last);
+        CHECK(found.fragment.from.size() == found.fragment.to.size());
+        CHECK(found.fragment.octets.size() == 10);
+    };
+    check("4500 001E 1234 2000 4011 0000 C0000201 C0000202" + udp + "0000", 0x1234, 0, false);
+    check("4500 001E 1234 2001 4011 0000 C0000201 C0000202" + udp, 0x1234, 8, false);
+    check("4500 001E 1234 1FFF 4011 0000 C0000201 C0000202" + udp, 0x1234, 65528, true);
+    check("60000000 0012 2C 40" + ipv6_addresses + "1100 0001 12345678" + udp, 0x12345678, 0, false);
+    check("60000000 0012 2C 40" + ipv6_addresses + "1100 0008 12345678" + udp, 0x12345678, 8, true);
+    CHECK(what_of(101, "4500 001F 1234 2000 4011 0000 C0000201 C0000202" + udp) == What::cut_off);
+    CHECK(what_of(101, "60000000 0012 2C 40" + ipv6_addresses + "1100 0001 1234") == What::cut_off);
+    CHECK(what_of(101, "60000000 0012 2C 40" + ipv6_addresses + "0600 0001 12345678" + udp) == What::other);
+    CHECK(what_of(101, "60000000 0007 2C 40" + ipv6_addresses + "1100 0001 12345678" + udp) == What::other);
 }
 
 TEST_CASE("a packet that is cut anywhere is never read beyond its end") {
