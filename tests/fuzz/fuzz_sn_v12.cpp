@@ -1,6 +1,6 @@
 // Invariant: what decodes is encoded again to a frame that decodes to an equal value; an unwrapped forwarder frame is
-// rebuilt.
-#include "protocol/sn/forwarder.hpp"
+// rebuilt; text and packet agree about what is malformed, and no text has a control character.
+#include "protocol/sn/v12_text.hpp"
 #include "tests/fuzz/fuzz.hpp"
 #include "tests/support/sn_packet_table.hpp"
 
@@ -38,13 +38,29 @@ Bytes check_header(Bytes frame) {
     return outer->inner;
 }
 
+void check_text(Bytes frame, bool decodes) {
+    const auto text = sn::describe(frame);
+    require(decodes != text.error.failed(), "the text has an error exactly if the frame has one");
+    require(text.error.failed() != text.reason.empty(), "an error has a reason");
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+    require(std::ranges::none_of(sn::one_line(text), is_control), "a frame is one line, without control characters");
+    for (const auto& layer : text.layers) {
+        for (const auto& field : layer.fields)
+            require(std::ranges::none_of(sn::to_string(field.value, 8), is_control), "no value has control characters");
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    Bytes frame = fuzz::Input(data, size).rest();
+    const Bytes whole = fuzz::Input(data, size).rest();
+    Bytes frame = whole;
+    bool decodes = false;
     while (!frame.empty()) {
         check_message(frame);
+        decodes = sn::decode(frame).has_value();
         frame = check_header(frame);
     }
+    check_text(whole, decodes);
     return 0;
 }

@@ -1,6 +1,7 @@
 // Writes the seeds of all fuzz targets, made from the packet tables: make_corpus DIRECTORY
 #include "protocol/mqtt/codec.hpp"
 #include "tests/fuzz/gateway_script.hpp"
+#include "tests/support/hex.hpp"
 #include "tests/support/mqtt_packet_table.hpp"
 #include "tests/support/sn_packet_table.hpp"
 
@@ -174,6 +175,48 @@ void write_gateway(const fs::path& directory) {
     }
 }
 
+// A packet with its length in front.
+void append_packet(Buffer& to, Bytes packet) {
+    to.push_back(static_cast<std::byte>(packet.size() >> 8U));
+    to.push_back(static_cast<std::byte>(packet.size() & 0xFFU));
+    append(to, packet);
+}
+
+void write_capture(const fs::path& directory) {
+    using test::hex;
+    const Buffer udp = hex("0FA0 075B 000A 0000 0217");
+    const Buffer ipv4 = hex("4500 001E 0001 0000 4011 0000 C0000201 C0000202");
+    const Buffer first_part = hex("4500 001C 0002 2000 4011 0000 C0000201 C0000202 0FA0 075B 000A 0000");
+    const Buffer last_part = hex("4500 0016 0002 0001 4011 0000 C0000201 C0000202 0217");
+    const std::string hosts = "20010DB8000000000000000000000001 20010DB8000000000000000000000002";
+    const Buffer ipv6 = hex("60000000 0022 00 40" + hosts + "2B00010400000000 3C00010400000000 1100010400000000");
+    const Buffer first_part_6 = hex("60000000 0010 2C 40" + hosts + "1100 0001 00000007 0FA0 075B 000A 0000");
+    const Buffer last_part_6 = hex("60000000 000A 2C 40" + hosts + "1100 0008 00000007 0217");
+    // By the number of the link type in fuzz_capture.
+    const std::pair<unsigned, Buffer> headers[] = {
+        {0, hex("02000000")},
+        {1, hex("0102030405060708090A0B0C 8100 0005 0800")},
+        {4, {}},
+        {6, hex("0000 0304 0006 000000000000 0000 0800")},
+        {9, hex("0800 0000 00000001 0304 00 06 0000000000000000")},
+    };
+    Seeds seeds(directory);
+    for (const auto& [number, header] : headers) {
+        Buffer seed{static_cast<std::byte>(number)};
+        for (const auto& each : {ipv4, ipv6}) {
+            Buffer packet = header;
+            append(packet, each), append(packet, udp);
+            append_packet(seed, packet);
+        }
+        for (const auto& each : {first_part, last_part, first_part_6, last_part_6}) {
+            Buffer packet = header;
+            append(packet, each);
+            append_packet(seed, packet);
+        }
+        seeds.add(seed);
+    }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -185,4 +228,5 @@ int main(int count, char** arguments) {
     write_sn(directory / "fuzz_sn_v12");
     write_mqtt(directory / "fuzz_mqtt_stream");
     write_gateway(directory / "fuzz_gateway_core");
+    write_capture(directory / "fuzz_capture");
 }

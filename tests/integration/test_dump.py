@@ -17,7 +17,8 @@ from integration import IntegrationTest
 from processes import PATIENCE, Process, programs
 
 # Conversations of mqttsn sub and pub with a gateway, captured by dumpcap: both see the same frames, one on the loopback
-# interface (Ethernet, microseconds), the other on all interfaces (Linux cooked, nanoseconds).
+# interface (Ethernet, microseconds), the other on all interfaces (Linux cooked, nanoseconds). fragments.pcap has a long
+# PUBLISH and a PINGREQ over IPv4 and over IPv6 on an interface with an MTU of 1280.
 CAPTURES = Path(__file__).resolve().parent / "captures"
 
 WIRESHARK_FIELDS = """adv.interv clean.session client.id control.info dup gw.addr gw.id keep.alive msg.id protocol.id pub.msg
@@ -228,6 +229,26 @@ class Dump(IntegrationTest):
         self.assertEqual([(frame["qos"], frame["data"]) for frame in publishes], [(2, "open"), (2, "open"), (1, "21.5"), (0, "x")])
         self.assertEqual(publishes[2]["to"], "[::1]:1883")
         self.assertEqual(publishes[3]["forwarder"], [{"radius": 0, "wireless_node_id": "0a0b"}])
+
+    def test_long_frames_are_put_together_from_fragments(self):
+        capture = CAPTURES / "fragments.pcap"
+        frames = self.objects("-r", capture)
+        self.assertEqual([frame["type"] for frame in frames], ["PUBLISH", "PINGREQ"] * 2)
+        for frame in frames[::2]:
+            self.assertEqual((frame["length"], frame["data"]), (3009, "0123456789" * 300))
+        path = self.directory / "whole.pcapng"
+        self.dumped("-r", capture, "-w", path)
+        self.assertEqual(self.assert_tshark_agrees(path), 4)
+        # Without the packet that has the end of the first one.
+        lost = self.directory / "lost.pcap"
+        content = capture.read_bytes()
+        at = 24
+        for _ in range(2):
+            at += 16 + struct.unpack_from("<I", content, at + 8)[0]
+        lost.write_bytes(content[:at] + content[at + 16 + struct.unpack_from("<I", content, at + 8)[0]:])
+        code, output, error = self.dump("-r", lost)
+        self.assertEqual((code, output.count("\n")), (0, 3))
+        self.assertIn("2 IP fragments are left out", error)
 
     def test_a_capture_comes_through_a_pipe(self):
         with (CAPTURES / "loopback.pcap").open("rb") as capture:
