@@ -147,7 +147,7 @@ std::string_view beginning(std::string_view text, std::size_t longest) noexcept 
     return text.substr(0, longest);
 }
 
-std::string with_size(std::string text, std::size_t shown, std::size_t size) {
+std::string with_size(const std::string& text, std::size_t shown, std::size_t size) {
     return shown == size ? text : text + fmt::format("…({} octets)", size);
 }
 
@@ -186,7 +186,7 @@ struct ValueText {
 // The words of the category with what is known about this frame.
 std::string reason_of(boost::system::error_code error, Bytes frame) {
     const auto octet = [frame](std::size_t at) { return static_cast<unsigned>(frame[at]); };
-    const auto message = error.message();
+    auto message = error.message();
     if (error == make_error_code(CodecError::length_mismatch)) {
         const unsigned length = octet(0) == 1 ? octet(1) << 8U | octet(2) : octet(0);
         return fmt::format("Length is {}, the datagram has {} octets", length, frame.size());

@@ -91,7 +91,7 @@ Found part(const Fragment& fragment, std::size_t size) noexcept {
 Found ipv4(Bytes packet) noexcept {
     constexpr std::size_t smallest_header = 20;
     if (packet.size() < smallest_header) return found(Found::What::cut_off);
-    const std::size_t header = (octet(packet, 0) & 0xFU) * 4U;
+    const std::size_t header = std::size_t{4} * (octet(packet, 0) & 0xFU);
     // Some systems leave 0 to the network card, which cuts large packets (segmentation offload).
     const std::size_t total = word(packet, 2) == 0 ? packet.size() : word(packet, 2);
     if (octet(packet, 0) >> 4U != 4 || header < smallest_header || total < header) return found(Found::What::other);
@@ -103,7 +103,7 @@ Found ipv4(Bytes packet) noexcept {
     constexpr unsigned offset = 0x1FFF;
     constexpr unsigned more_fragments = 0x2000;
     if ((flags & (offset | more_fragments)) == 0) return udp(rest, total - header, from, to);
-    const std::size_t at = (flags & offset) * 8U;
+    const std::size_t at = std::size_t{8} * (flags & offset);
     return part({from, to, word(packet, 4), at, (flags & more_fragments) == 0, rest}, total - header);
 }
 
