@@ -76,6 +76,7 @@ struct Limits {
     double replies_to_unknown_per_second = 100;    ///< DISCONNECTs to unknown senders, in total (SN12-5.4.21-d)
     double searchgw_per_second = 50;               ///< GWINFOs, in total; one per second and source (SN12-6.1-f)
     std::size_t tracked_sources = 4096;            ///< memory of the per-source rate limits
+    std::uint32_t reconnects_per_second = 500;     ///< broker connections opened again after a restart; at least 1
 };
 
 struct QosMinusOne {
@@ -109,6 +110,7 @@ struct Config {
     Timers timers;
     Limits limits;
     QosMinusOne qos_minus_one;
+    bool durable = false;    ///< there is a store: the core emits records and waits for nothing itself
     std::uint64_t seed = 1;  ///< of jitter and generated ids: same seed, same behaviour
 };
 

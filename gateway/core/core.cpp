@@ -35,15 +35,16 @@ bool append_frame(FrameOut frame, const Route& route, const sn::Packet& packet, 
 }  // namespace
 
 bool send_to(const Route& route, const sn::Packet& packet, Turn& turn, std::uint8_t radius) {
-    return append_frame({route.endpoint, false, radius}, route, packet, turn);
+    return append_frame({.to = route.endpoint, .radius = radius}, route, packet, turn);
 }
 
 void broadcast(LinkId link, std::uint8_t radius, const sn::Packet& packet, Turn& turn) {
-    append_frame({Endpoint{link, {}}, true, radius}, Route{}, packet, turn);
+    append_frame({.to = Endpoint{link, {}}, .broadcast = true, .radius = radius}, Route{}, packet, turn);
 }
 
 bool send(Session& session, const sn::Packet& packet, Turn& turn) {
-    return !session.bound || send_to(session.route, packet, turn);
+    return !session.bound ||
+           append_frame({.to = session.route.endpoint, .owner = session.number}, session.route, packet, turn);
 }
 
 }  // namespace mqttsn::gateway

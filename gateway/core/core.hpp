@@ -3,6 +3,7 @@
 
 #include "gateway/core/counters.hpp"
 #include "gateway/core/gateway.hpp"
+#include "gateway/core/journal.hpp"
 #include "gateway/core/predefined_topics.hpp"
 #include "gateway/core/session_table.hpp"
 #include "gateway/core/timer_heap.hpp"
@@ -13,7 +14,11 @@ namespace mqttsn::gateway {
 
 struct Core {
     Core(Config configuration, Gateway::Naming names)
-        : config(std::move(configuration)), naming(std::move(names)), predefined(config.topics), random(config.seed) {}
+        : config(std::move(configuration)),
+          naming(std::move(names)),
+          predefined(config.topics),
+          random(config.seed),
+          journal(config) {}
 
     const Config config;
     Gateway::Naming naming;
@@ -23,6 +28,8 @@ struct Core {
     SessionTable sessions;
     TimerHeap timers;
     UpstreamId last_upstream_id = 0;
+    SessionNumber last_session_number = 0;
+    Journal journal;
 
     std::string name_of(const Endpoint& endpoint) const;
     std::size_t max_frame(LinkId link) const noexcept;

@@ -48,7 +48,8 @@ namespace mqttsn::gateway {
     X(searchgw_suppressed, "SEARCHGW not answered: rate limit or no broker")                         \
     X(gateway_id_conflicts, "ADVERTISE with our own gateway id from another gateway")                \
     X(upstream_connects, "broker connections accepted")                                              \
-    X(upstream_failures, "broker connections failed, refused or lost")
+    X(upstream_failures, "broker connections failed, refused or lost")                               \
+    X(records_damaged, "records of the store that could not be read")
 
 struct Counters {
 #define X(name, text) std::uint64_t name = 0;

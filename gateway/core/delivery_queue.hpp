@@ -19,6 +19,7 @@ struct Delivery {
     mqtt::PacketId packet_id = 0;  ///< to acknowledge at the broker; 0 = nothing to acknowledge
     sn::MsgId msg_id = 0;          ///< given at the first sending of QoS 1/2
     bool sent = false;             ///< at least once: the next sending carries DUP
+    bool received = false;         ///< QoS 2: the client has it (PUBREC), the rest of the handshake is left
     bool refused = false;          ///< the client answered "invalid topic id" once already (SN12-6.10-i)
     std::optional<TimePoint> expires_at;
 };

@@ -3,6 +3,7 @@
 #include "gateway/core/discovery.hpp"
 #include "gateway/core/gateway_link.hpp"
 #include "gateway/core/procedures/procedures.hpp"
+#include "gateway/core/restore.hpp"
 #include "protocol/sn/v12_codec.hpp"
 
 #include <algorithm>
@@ -62,14 +63,17 @@ public:
 
     /// After every input: erases ended sessions, follows the broker's reachability.
     void finish(Turn& turn);
-    /// The session was touched: its deadlines may have changed.
-    void touched(Session& session) {
-        if (!session.dead) core.timers.update(session);
+    /// The session was touched: its deadlines and records may have changed.
+    void touched(Session& session, Turn& turn) {
+        if (session.dead) return;
+        core.timers.update(session);
+        core.journal.note(session, turn.out);
     }
 
     Core core;
     GatewayLink link;
     Discovery discovery;
+    Restoration restoration;
 
 private:
     void dispatch(const Route& route, const sn::Packet& packet, Turn& turn);
@@ -132,15 +136,15 @@ void Gateway::State::dispatch(const Route& route, const sn::Packet& packet, Turn
         if (session != nullptr) {
             session->accepted.untouched = false;
             restart_supervision(*session, turn);
-            touched(*session);
+            touched(*session, turn);
         }
         return;
     }
     if (const auto* connect = std::get_if<sn::Connect>(&packet)) {
         client_connects(route, *connect, turn);
         // Also an earlier client of this route, or a session created just now.
-        if (session != nullptr) touched(*session);
-        if (Session* now_here = core.sessions.find(route)) touched(*now_here);
+        if (session != nullptr) touched(*session, turn);
+        if (Session* now_here = core.sessions.find(route)) touched(*now_here, turn);
         return;
     }
     const auto* ping = std::get_if<sn::Pingreq>(&packet);
@@ -158,7 +162,7 @@ void Gateway::State::dispatch(const Route& route, const sn::Packet& packet, Turn
     } else {
         handle(*named, packet, turn);
     }
-    touched(*named);
+    touched(*named, turn);
 }
 
 void Gateway::State::answer_unknown(const Route& route, Turn& turn) {
@@ -186,7 +190,7 @@ void Gateway::State::handle_events(Session& session, UpstreamId id, Turn& turn) 
         // The rest was said on a connection that this event ended.
         if (session.dead || session.upstream.id() != id || session.upstream.phase() == Upstream::Phase::closed) break;
     }
-    touched(session);
+    touched(session, turn);
 }
 
 void Gateway::State::on_upstream_closed(UpstreamId id, std::string_view reason, Turn& turn) {
@@ -197,7 +201,7 @@ void Gateway::State::on_upstream_closed(UpstreamId id, std::string_view reason, 
                             session->upstream.phase() != Upstream::Phase::waiting;
     if (!is_current) return;
     upstream_lost(*session, reason, turn);
-    touched(*session);
+    touched(*session, turn);
 }
 
 void Gateway::State::mqtt_timeout(Session& session, Turn& turn) {
@@ -224,12 +228,16 @@ void Gateway::State::timeout(Turn& turn) {
             core.timers.erase(*session);
         } else {
             core.timers.reschedule(*session);
+            core.journal.note(*session, turn.out);
         }
     }
 }
 
 void Gateway::State::finish(Turn& turn) {
-    core.sessions.sweep([&](Session& session) { core.timers.erase(session); });
+    core.sessions.sweep([&](Session& session) {
+        core.timers.erase(session);
+        core.journal.forget(session, turn.out);
+    });
     if (link.is_ready() != was_reachable_) {
         was_reachable_ = link.is_ready();
         discovery.set_reachable(was_reachable_, turn);
@@ -240,9 +248,14 @@ Gateway::Gateway(Config config, Naming naming)
     : state_(std::make_unique<State>(std::move(config), std::move(naming))) {}
 Gateway::~Gateway() = default;
 
+void Gateway::restore(const RecordKey& key, Bytes image) {
+    state_->restoration.add(key, image, state_->core);
+}
+
 void Gateway::start(TimePoint now, Outbox& out) {
     Turn turn{state_->core, now, out};
     state_->link.start(turn);
+    state_->restoration.finish(turn);
     state_->finish(turn);
 }
 
@@ -259,7 +272,7 @@ void Gateway::on_upstream_open(UpstreamId id, TimePoint now, Outbox& out) {
     } else if (Session* session = state_->core.sessions.find(id);
                session != nullptr && session->upstream.phase() == Upstream::Phase::opening) {
         upstream_opened(*session, turn);
-        state_->touched(*session);
+        state_->touched(*session, turn);
     }
     state_->finish(turn);
 }
@@ -297,7 +310,7 @@ void Gateway::shutdown(TimePoint now, Outbox& out) {
     state_->core.sessions.for_each([&](Session& session) {
         const bool hears = session.state == ClientState::active || session.state == ClientState::awake ||
                            session.state == ClientState::connecting;
-        if (hears) send(session, sn::Disconnect{}, turn);
+        if (hears && !turn.config().durable) send(session, sn::Disconnect{}, turn);
         session.upstream.disconnect(0x00, turn.out);
     });
     state_->link.stop(turn);

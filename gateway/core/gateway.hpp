@@ -25,7 +25,10 @@ public:
     Gateway(const Gateway&) = delete;
     Gateway& operator=(const Gateway&) = delete;
 
-    /// Opens the gateway's own broker connection (QoS −1, reachability for ADVERTISE).
+    /// A record of the store, given back before start(), in the order of the keys.
+    void restore(const RecordKey& key, Bytes image);
+
+    /// Opens the gateway's own broker connection (QoS −1, reachability for ADVERTISE), and those of restored sessions.
     void start(TimePoint now, Outbox& out);
 
     /// One datagram as it came from the link. May emit anything.
@@ -43,7 +46,8 @@ public:
     /// When timeout() has something to do next; never earlier than the last `now`.
     std::optional<TimePoint> next_timeout() const noexcept;
 
-    /// Orderly end (SIGTERM): DISCONNECT to active clients and to the broker, no wills (SN12-6.4-g).
+    /// Orderly end (SIGTERM): DISCONNECT to the broker, no wills (SN12-6.4-g), and to active clients. With a store the
+    /// clients are told nothing: the gateway that starts again knows them.
     void shutdown(TimePoint now, Outbox& out);
 
     const Counters& counters() const noexcept;

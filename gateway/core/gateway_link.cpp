@@ -8,7 +8,7 @@
 namespace mqttsn::gateway {
 
 GatewayLink::GatewayLink(const Config& config)
-    : upstream_(config.broker.client),
+    : upstream_(config.broker.client, 0),
       per_source_(config.qos_minus_one.messages_per_second_per_source,
                   std::max(1.0, config.qos_minus_one.messages_per_second_per_source), config.limits.tracked_sources) {}
 

@@ -1,6 +1,7 @@
 // What the core wants done, collected during one input and drained by the caller before the next.
 #pragma once
 
+#include "gateway/core/record.hpp"
 #include "protocol/address.hpp"
 #include "protocol/types.hpp"
 
@@ -13,6 +14,9 @@ namespace mqttsn::gateway {
 /// Names one broker socket: every UpstreamAction::open brings a new one, and none is used twice.
 using UpstreamId = std::uint32_t;
 
+/// Names a session in the outbox and in the store; 0 = none.
+using SessionNumber = std::uint32_t;
+
 /// A frame to one node, or to all nodes of a link within a radius.
 struct FrameOut {
     Endpoint to;  ///< with broadcast only the link counts
@@ -20,6 +24,7 @@ struct FrameOut {
     std::uint8_t radius = 0;
     std::size_t offset = 0;  ///< in Outbox::octets
     std::size_t size = 0;
+    SessionNumber owner = 0;  ///< whose records it may have to wait for
 };
 
 enum class UpstreamAction : std::uint8_t {
@@ -33,6 +38,7 @@ struct UpstreamOut {
     UpstreamAction action = UpstreamAction::open;
     std::size_t offset = 0;  ///< in Outbox::octets (send only)
     std::size_t size = 0;
+    SessionNumber owner = 0;  ///< as in FrameOut
 };
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
@@ -43,16 +49,21 @@ struct LogEntry {
     std::string text;
 };
 
+/// Output commit: nothing that a session says may run ahead of what the disk knows. Whatever leaves for an owner, in
+/// this turn or a later one, waits until the owner's records of `store` are committed. Without a store the runtime
+/// gives none of its sessions a record, and nothing waits.
 struct Outbox {
+    std::vector<StoreOp> store;
     std::vector<FrameOut> frames;
     std::vector<UpstreamOut> upstream;
     std::vector<LogEntry> log;
     Buffer octets;
 
     Bytes view(std::size_t offset, std::size_t size) const noexcept { return Bytes(octets).subspan(offset, size); }
-    bool empty() const noexcept { return frames.empty() && upstream.empty() && log.empty(); }
+    bool empty() const noexcept { return store.empty() && frames.empty() && upstream.empty() && log.empty(); }
     /// Keeps the capacity: a steady state does not allocate.
     void clear() noexcept {
+        store.clear();
         frames.clear();
         upstream.clear();
         log.clear();

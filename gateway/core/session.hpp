@@ -56,6 +56,20 @@ struct InboundExchange {
     mqtt::PacketId packet_id = 0;
     bool at_broker = false;     ///< QoS 2: the broker has it, PUBREC was sent, PUBREL is awaited
     bool began_asleep = false;  ///< the client listens for the answer although it is asleep (SN12-6.14-c)
+    bool restored = false;      ///< QoS 2, from the store, without payload: forwarded when the client repeats it
+};
+
+/// A QoS 2 delivery that the client was sent before the gateway restarted: when the broker repeats the message, the
+/// client must see the same MsgId.
+struct InterruptedDelivery {
+    mqtt::PacketId packet_id = 0;
+    sn::MsgId msg_id = 0;
+};
+
+/// What the store holds of a session, as far as it must be told of changes.
+struct StoredImages {
+    std::uint64_t session = 0;  ///< fingerprints; 0 = no record
+    std::uint64_t flow = 0;
 };
 
 /// A SUBSCRIBE or UNSUBSCRIBE waiting for the broker (SN 6.9).
@@ -93,9 +107,11 @@ struct AcceptedConnect {
 
 class Session {
 public:
-    Session(std::string id, const mqtt::ClientOptions& options) : client_id(std::move(id)), upstream(options) {}
+    Session(std::string id, SessionNumber session_number, const mqtt::ClientOptions& options)
+        : client_id(std::move(id)), number(session_number), upstream(options, session_number) {}
 
     const std::string client_id;
+    const SessionNumber number;  ///< its key in the store; never used twice
     ClientState state = ClientState::disconnected;
     bool established = false;         ///< a CONNECT was accepted: there is something to keep
     bool clean_session = true;        ///< of the last accepted CONNECT
@@ -121,6 +137,7 @@ public:
     std::optional<TimePoint> qos0_refused_at;
 
     DeliveryQueue deliveries;
+    std::vector<InterruptedDelivery> interrupted;
     OutboundExchange outbound;
     sn::MsgId last_msg_id = 0;
     sn::MsgId last_completed = 0;  ///< QoS 2 delivery that got PUBCOMP last (SN12-6.10-t)
@@ -129,6 +146,7 @@ public:
     Upstream upstream;
     mqtt::PacketId will_packet_id = 0;  ///< of the will that the gateway publishes itself
     bool dead = false;                  ///< to be erased at the end of the turn
+    StoredImages stored;
 
     /// Whether the session outlives the connection (SN12-6.3-j).
     bool is_kept() const noexcept { return established && !clean_session; }

@@ -22,8 +22,8 @@ Session* SessionTable::find(UpstreamId id) const noexcept {
     return value_or_null(by_upstream_, id);
 }
 
-Session& SessionTable::create(std::string_view client_id, const mqtt::ClientOptions& options) {
-    auto session = std::make_unique<Session>(std::string(client_id), options);
+Session& SessionTable::create(std::string_view client_id, SessionNumber number, const mqtt::ClientOptions& options) {
+    auto session = std::make_unique<Session>(std::string(client_id), number, options);
     Session& reference = *session;
     by_client_id_.emplace(reference.client_id, std::move(session));
     return reference;

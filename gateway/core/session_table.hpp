@@ -14,7 +14,7 @@ public:
     Session* find(const Route& route) const noexcept;
     Session* find(UpstreamId id) const noexcept;
 
-    Session& create(std::string_view client_id, const mqtt::ClientOptions& options);
+    Session& create(std::string_view client_id, SessionNumber number, const mqtt::ClientOptions& options);
     /// The session is erased by sweep(), so that references stay good for the turn.
     void end(Session& session);
     /// Erases ended sessions; `forget` is called with each before.

@@ -7,6 +7,7 @@
 namespace mqttsn::gateway {
 
 void Subscriptions::add(Subscription subscription) {
+    ++revision_;
     std::erase_if(suppressed_, [&](const std::string& name) { return matches(subscription.filter, name); });
     const auto same = std::ranges::find(list_, subscription.filter, &Subscription::filter);
     if (same == list_.end()) {
@@ -17,12 +18,14 @@ void Subscriptions::add(Subscription subscription) {
 }
 
 void Subscriptions::remove(std::string_view filter) {
+    ++revision_;
     std::erase_if(list_, [&](const Subscription& each) { return each.filter == filter; });
     if (!has_wildcard(filter)) return;
     std::erase_if(suppressed_, [&](const std::string& name) { return matches(filter, name); });
 }
 
 void Subscriptions::clear() noexcept {
+    ++revision_;
     list_.clear();
     suppressed_.clear();
 }
@@ -42,6 +45,7 @@ std::optional<sn::TopicId> Subscriptions::predefined_id(std::string_view name) c
 }
 
 void Subscriptions::forget_predefined(sn::TopicId id) noexcept {
+    ++revision_;
     for (auto& each : list_) {
         if (each.predefined == id) each.predefined.reset();
     }
@@ -49,6 +53,7 @@ void Subscriptions::forget_predefined(sn::TopicId id) noexcept {
 
 void Subscriptions::suppress(std::string_view name, std::size_t limit) {
     if (is_suppressed(name)) return;
+    ++revision_;
     if (suppressed_.size() >= limit && !suppressed_.empty()) suppressed_.erase(suppressed_.begin());
     suppressed_.emplace_back(name);
 }

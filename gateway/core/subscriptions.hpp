@@ -35,10 +35,15 @@ public:
     /// The oldest of more than `limit` names is forgotten: it would be announced again.
     void suppress(std::string_view name, std::size_t limit);
     bool is_suppressed(std::string_view name) const noexcept;
+    const std::vector<std::string>& suppressed() const noexcept { return suppressed_; }
+
+    /// Grows with every change.
+    std::uint64_t revision() const noexcept { return revision_; }
 
 private:
     std::vector<Subscription> list_;
     std::vector<std::string> suppressed_;
+    std::uint64_t revision_ = 0;
 };
 
 }  // namespace mqttsn::gateway

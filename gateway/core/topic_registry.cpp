@@ -5,7 +5,11 @@ namespace mqttsn::gateway {
 std::optional<sn::TopicId> TopicRegistry::assign(std::string_view name, Origin origin, std::size_t limit,
                                                  const std::function<bool(sn::TopicId)>& is_predefined) {
     if (const auto known = find(name)) {
-        if (origin == Origin::client) by_id_.at(*known).origin = Origin::client;
+        Entry& entry = by_id_.at(*known);
+        if (origin == Origin::client && entry.origin != origin) {
+            entry.origin = origin;
+            ++revision_;
+        }
         return known;
     }
     if (by_id_.size() >= limit && (origin == Origin::client || !recycle())) return std::nullopt;
@@ -16,6 +20,7 @@ std::optional<sn::TopicId> TopicRegistry::assign(std::string_view name, Origin o
     entry.origin = origin;
     entry.used = ++clock_;
     by_name_.emplace(entry.name, *id);
+    ++revision_;
     return id;
 }
 
@@ -59,23 +64,32 @@ bool TopicRegistry::is_confirmed(sn::TopicId id) const noexcept {
     return it != by_id_.end() && it->second.confirmed;
 }
 
-void TopicRegistry::confirm(sn::TopicId id) noexcept {
-    if (const auto it = by_id_.find(id); it != by_id_.end()) it->second.confirmed = true;
-}
-
-void TopicRegistry::unconfirm(sn::TopicId id) noexcept {
-    if (const auto it = by_id_.find(id); it != by_id_.end()) it->second.confirmed = false;
+void TopicRegistry::set_confirmed(sn::TopicId id, bool confirmed) noexcept {
+    const auto it = by_id_.find(id);
+    if (it == by_id_.end() || it->second.confirmed == confirmed) return;
+    it->second.confirmed = confirmed;
+    ++revision_;
 }
 
 void TopicRegistry::unconfirm_all() noexcept {
     for (auto& [id, entry] : by_id_)
         entry.confirmed = false;
+    ++revision_;
+}
+
+void TopicRegistry::restore(sn::TopicId id, Entry entry) {
+    if (by_id_.contains(id) || by_name_.contains(entry.name)) return;
+    Entry& placed = by_id_[id] = std::move(entry);
+    placed.used = ++clock_;
+    by_name_.emplace(placed.name, id);
+    ++revision_;
 }
 
 void TopicRegistry::clear() noexcept {
     by_name_.clear();
     by_id_.clear();
     last_ = 0;
+    ++revision_;
 }
 
 }  // namespace mqttsn::gateway

@@ -15,14 +15,14 @@ Upstream::Scope::~Scope() {
             return;
         }
     }
-    out_.upstream.push_back({upstream_.id_, UpstreamAction::send, begin_, size});
+    out_.upstream.push_back({upstream_.id_, UpstreamAction::send, begin_, size, upstream_.owner_});
 }
 
 void Upstream::open(UpstreamId id, bool clean, Outbox& out) {
     id_ = id;
     clean_ = clean;
     phase_ = Phase::opening;
-    out.upstream.push_back({id_, UpstreamAction::open, 0, 0});
+    out.upstream.push_back({id_, UpstreamAction::open, 0, 0, owner_});
 }
 
 void Upstream::connect(const mqtt::ConnectRequest& request, TimePoint now, Outbox& out) {
@@ -40,7 +40,7 @@ void Upstream::disconnect(mqtt::ReasonCode reason, Outbox& out) {
         write(out, [&](mqtt::Client& client, Buffer& wire) { client.disconnect(reason, wire); });
     }
     if (phase_ == Phase::ready || phase_ == Phase::handshake || phase_ == Phase::opening) {
-        out.upstream.push_back({id_, UpstreamAction::close, 0, 0});
+        out.upstream.push_back({id_, UpstreamAction::close, 0, 0, owner_});
     }
     client_.connection_lost();
     phase_ = Phase::closed;
@@ -48,7 +48,7 @@ void Upstream::disconnect(mqtt::ReasonCode reason, Outbox& out) {
 
 void Upstream::abort(Outbox& out) {
     if (phase_ == Phase::ready || phase_ == Phase::handshake || phase_ == Phase::opening) {
-        out.upstream.push_back({id_, UpstreamAction::abort, 0, 0});
+        out.upstream.push_back({id_, UpstreamAction::abort, 0, 0, owner_});
     }
     client_.connection_lost();
     phase_ = Phase::closed;

@@ -17,7 +17,8 @@ public:
         waiting,  ///< back-off before the next attempt
     };
 
-    explicit Upstream(const mqtt::ClientOptions& options) : client_(options) {}
+    /// `owner` is the session that speaks on it; 0 = the gateway itself.
+    Upstream(const mqtt::ClientOptions& options, SessionNumber owner) : client_(options), owner_(owner) {}
 
     Phase phase() const noexcept { return phase_; }
     bool is_ready() const noexcept { return phase_ == Phase::ready; }
@@ -67,6 +68,7 @@ private:
 
     mqtt::Client client_;
     UpstreamId id_ = 0;
+    SessionNumber owner_ = 0;
     std::uint16_t failures_ = 0;
     Phase phase_ = Phase::closed;
     bool clean_ = true;

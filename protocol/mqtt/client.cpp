@@ -183,7 +183,8 @@ void Client::send_acknowledgement(PacketType type, PacketId id, TimePoint now, B
 void Client::send_waiting(TimePoint now, Buffer& wire) {
     auto on_the_way = static_cast<std::size_t>(std::ranges::count(outgoing_, true, &Outgoing::sent));
     for (Outgoing& each : outgoing_) {
-        if (each.sent) continue;
+        const bool is_waiting_for_payload = each.awaits == Outgoing::Awaits::acknowledgement && each.packet.empty();
+        if (each.sent || is_waiting_for_payload) continue;
         if (on_the_way >= in_flight_limit()) return;
         if (each.awaits == Outgoing::Awaits::pubcomp) {
             encode_acknowledgement(PacketType::pubrel, each.packet_id, wire);
@@ -210,6 +211,45 @@ void Client::resume(bool session_present, TimePoint now, Buffer& wire, std::vect
         each.packet[0] = session_present ? each.packet[0] | dup_flag : each.packet[0] & ~dup_flag;
     }
     send_waiting(now, wire);
+}
+
+bool Client::is_open(PacketId packet_id) const noexcept {
+    return std::ranges::any_of(
+        outgoing_, [&](const Outgoing& each) { return each.packet_id == packet_id && each.qos == Qos::exactly_once; });
+}
+
+void Client::restore_publish(PacketId packet_id, bool at_broker) {
+    using Awaits = Outgoing::Awaits;
+    outgoing_.push_back(
+        {packet_id, Qos::exactly_once, at_broker ? Awaits::pubcomp : Awaits::acknowledgement, false, {}});
+}
+
+void Client::restore_received(PacketId packet_id, bool acknowledged) {
+    incoming_.push_back({packet_id, Qos::exactly_once, acknowledged});
+}
+
+Result<void> Client::repeat(PacketId packet_id, const OutgoingMessage& message, TimePoint now, Buffer& wire) {
+    const auto found = find_outgoing(packet_id);
+    if (!is_connected() || found == outgoing_.end() || !found->packet.empty()) {
+        return make_error_code(ClientError::not_connected);
+    }
+    Publish packet;
+    packet.dup = true;
+    packet.qos = Qos::exactly_once;
+    packet.retain = message.retain && limits_.retain_available;
+    packet.packet_id = packet_id;
+    packet.topic = message.topic;
+    packet.payload = message.payload;
+    const std::size_t begin = wire.size();
+    encode_publish(options_.version, packet, wire);
+    if (wire.size() - begin > limits_.maximum_packet_size) {
+        wire.resize(begin);
+        return make_error_code(ClientError::packet_too_large);
+    }
+    found->packet.assign(wire.begin() + static_cast<std::ptrdiff_t>(begin), wire.end());
+    found->sent = true;
+    last_sent_ = now;
+    return {};
 }
 
 void Client::disconnect(ReasonCode reason, Buffer& wire) {

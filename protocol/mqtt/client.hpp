@@ -159,6 +159,27 @@ public:
     void timeout(TimePoint now, Buffer& wire, std::vector<Event>& events);
     std::optional<TimePoint> next_timeout() const noexcept;
 
+    // ---- QoS 2 exchanges that outlive the process: an owner with a store saves them as they change, and hands them
+    // back before the first connect(). QoS 1 needs nothing: repeating it is allowed. ----
+
+    /// Whether a QoS 2 publish with this packet id is not over (no PUBCOMP yet).
+    bool is_open(PacketId packet_id) const noexcept;
+    /// Calls f(packet_id) for each QoS 2 message from the broker that was acknowledged and awaits PUBREL.
+    template <class F>
+    void for_each_acknowledged(F&& f) const {
+        for (const Incoming& each : incoming_) {
+            if (each.qos == Qos::exactly_once && each.acknowledged) f(each.packet_id);
+        }
+    }
+    /// An own QoS 2 publish of an earlier process. With `at_broker` PUBREL is repeated on the next connection; without,
+    /// its packet id stays taken until repeat() brings the message again.
+    void restore_publish(PacketId packet_id, bool at_broker);
+    /// A QoS 2 message that an earlier process received; with `acknowledged` a copy is answered by PUBREC at once.
+    void restore_received(PacketId packet_id, bool acknowledged);
+    /// Appends PUBLISH with DUP for a restored publish. Errors: not_connected, packet_too_large; also not_connected
+    /// when the id is not of a restored publish.
+    Result<void> repeat(PacketId packet_id, const OutgoingMessage& message, TimePoint now, Buffer& wire);
+
 private:
     /// An own QoS 1/2 publish on its way.
     struct Outgoing {

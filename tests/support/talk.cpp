@@ -187,16 +187,20 @@ gateway::Config Talk::config() {
 }
 
 Talk::Talk(gateway::Config config) : config_(std::move(config)) {
-    gateway::Gateway::Naming naming{
-        [](const Endpoint& endpoint) { return to_hex(endpoint.address.octets()); },
-        // Addresses are (host, port) of one octet each.
-        [](const Endpoint& a, const Endpoint& b) { return a.address.octets()[0] == b.address.octets()[0]; }};
-    gateway_ = std::make_unique<gateway::Gateway>(config_, std::move(naming));
+    make_gateway();
     gateway_->start(now_, out_);
     settle();
     heard_.clear();
     broadcasts.clear();
     broadcast_links.clear();
+}
+
+void Talk::make_gateway() {
+    gateway::Gateway::Naming naming{
+        [](const Endpoint& endpoint) { return to_hex(endpoint.address.octets()); },
+        // Addresses are (host, port) of one octet each.
+        [](const Endpoint& a, const Endpoint& b) { return a.address.octets()[0] == b.address.octets()[0]; }};
+    gateway_ = std::make_unique<gateway::Gateway>(config_, std::move(naming));
 }
 
 Talk::~Talk() {
@@ -260,44 +264,91 @@ void Talk::settle() {
 
 void Talk::carry_out() {
     const gateway::Outbox out = std::exchange(out_, {});
-    for (const auto& each : out.frames) {
-        const Bytes frame = out.view(each.offset, each.size);
-        if (each.broadcast) {
-            broadcasts.emplace_back(each.radius, Buffer(frame.begin(), frame.end()));
-            broadcast_links.push_back(each.to.link);
-        } else {
-            mail_[key_of(each.to)].emplace_back(frame.begin(), frame.end());
-        }
-    }
     log.insert(log.end(), out.log.begin(), out.log.end());
-    for (const auto& each : out.upstream) {
-        const auto id = each.id;
-        switch (each.action) {
-            case gateway::UpstreamAction::open:
-                connections_[id];
-                if (reachable == Reachable::yes) {
-                    inputs_.push_back([this, id] {
-                        connections_[id].open = true;
-                        gateway_->on_upstream_open(id, now_, out_);
-                    });
-                } else if (reachable == Reachable::refused) {
-                    inputs_.push_back(
-                        [this, id] { gateway_->on_upstream_closed(id, "connection refused", now_, out_); });
-                }
-                break;
-            case gateway::UpstreamAction::send:
-                on_broker_octets(id, out.view(each.offset, each.size));
-                break;
-            case gateway::UpstreamAction::close:
-            case gateway::UpstreamAction::abort:
-                if (connections_[id].open) {
-                    heard_.push_back(connections_[id].client +
-                                     (each.action == gateway::UpstreamAction::close ? ": CLOSE" : ": ABORT"));
-                }
-                connections_.erase(id);
-                break;
-        }
+    write(out);
+    gate_.pass(out, last_commit_, *this);
+    if (!disk_holds) commits();
+}
+
+void Talk::write(const gateway::Outbox& out) {
+    if (out.store.empty()) return;
+    REQUIRE(config_.durable);
+    Batch batch{++last_commit_, {}};
+    for (const auto& op : out.store) {
+        const Bytes image = out.view(op.offset, op.size);
+        batch.ops.emplace_back(op, Buffer(image.begin(), image.end()));
     }
+    uncommitted_.push_back(std::move(batch));
+}
+
+void Talk::commits() {
+    using Action = gateway::StoreOp::Action;
+    for (const Batch& batch : std::exchange(uncommitted_, {})) {
+        for (const auto& [op, image] : batch.ops) {
+            if (op.action == Action::put) disk_[op.key] = image;
+            if (op.action == Action::erase) disk_.erase(op.key);
+            if (op.action == Action::erase_session) {
+                std::erase_if(disk_, [&](const auto& each) { return each.first.session == op.key.session; });
+            }
+        }
+        gate_.committed(batch.id, *this);
+    }
+    if (disk_holds) settle();
+}
+
+void Talk::crashes_and_restarts() {
+    uncommitted_.clear();
+    inputs_.clear();
+    connections_.clear();
+    gate_ = {};
+    out_ = {};
+    make_gateway();
+    for (const auto& [key, image] : disk_)
+        gateway_->restore(key, image);
+    gateway_->start(now_, out_);
+    settle();
+}
+
+void Talk::leave(const gateway::FrameOut& frame, Bytes octets) {
+    if (frame.broadcast) {
+        broadcasts.emplace_back(frame.radius, Buffer(octets.begin(), octets.end()));
+        broadcast_links.push_back(frame.to.link);
+    } else {
+        mail_[key_of(frame.to)].emplace_back(octets.begin(), octets.end());
+    }
+}
+
+void Talk::leave(const gateway::UpstreamOut& action, Bytes octets) {
+    const auto id = action.id;
+    switch (action.action) {
+        case gateway::UpstreamAction::open:
+            connections_[id];
+            if (reachable == Reachable::yes) {
+                inputs_.push_back([this, id] {
+                    connections_[id].open = true;
+                    gateway_->on_upstream_open(id, now_, out_);
+                });
+            } else if (reachable == Reachable::refused) {
+                inputs_.push_back([this, id] { gateway_->on_upstream_closed(id, "connection refused", now_, out_); });
+            }
+            break;
+        case gateway::UpstreamAction::send:
+            on_broker_octets(id, octets);
+            break;
+        case gateway::UpstreamAction::close:
+        case gateway::UpstreamAction::abort:
+            if (connections_[id].open) {
+                heard_.push_back(connections_[id].client +
+                                 (action.action == gateway::UpstreamAction::close ? ": CLOSE" : ": ABORT"));
+            }
+            connections_.erase(id);
+            break;
+    }
+}
+
+void Talk::overflowed(gateway::UpstreamId id) {
+    connections_.erase(id);
+    inputs_.push_back([this, id] { gateway_->on_upstream_closed(id, "too much waits for the disk", now_, out_); });
 }
 
 void Talk::on_broker_octets(gateway::UpstreamId id, Bytes octets) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gateway/core/gateway.hpp"
+#include "gateway/core/output_gate.hpp"
 #include "protocol/mqtt/stream_parser.hpp"
 #include "protocol/sn/v12_codec.hpp"
 #include "tests/support/hex.hpp"
@@ -65,14 +66,14 @@ private:
     std::string node_id_;
 };
 
-class Talk {
+class Talk : private gateway::OutputGate::Exit {
 public:
     /// Timers of the specification, one UDP-like link, a broker that accepts everything.
     static gateway::Config config();
 
     explicit Talk(gateway::Config config = Talk::config());
     /// Fails the test when a device was sent something that it did not expect.
-    ~Talk();
+    ~Talk() override;
     Talk(const Talk&) = delete;
     Talk& operator=(const Talk&) = delete;
 
@@ -119,6 +120,15 @@ public:
     const gateway::Counters& counters() const { return gateway_->counters(); }
     void shutdown();
 
+    // ---- the disk (with Config::durable) ----
+    bool disk_holds = false;  ///< what is written stays uncommitted until commits()
+    void commits();
+    /// kill -9 and start: only what is committed survives; every broker connection breaks. Uncommitted output is gone.
+    void crashes_and_restarts();
+    const std::map<gateway::RecordKey, Buffer>& disk() const { return disk_; }
+    /// Octets of a record become others: a damaged file.
+    void disk_damages(const gateway::RecordKey& key, Buffer image) { disk_[key] = std::move(image); }
+
 private:
     friend class Device;
     struct Connection {
@@ -130,6 +140,16 @@ private:
         std::map<mqtt::PacketType, std::pair<std::uint8_t, Buffer>> last;  ///< first octet and body
     };
 
+    struct Batch {
+        gateway::CommitId id = 0;
+        std::vector<std::pair<gateway::StoreOp, Buffer>> ops;
+    };
+
+    void make_gateway();
+    void leave(const gateway::FrameOut& frame, Bytes octets) override;
+    void leave(const gateway::UpstreamOut& action, Bytes octets) override;
+    void overflowed(gateway::UpstreamId id) override;
+    void write(const gateway::Outbox& out);
     void deliver(const Endpoint& from, Bytes datagram);
     void settle();
     void carry_out();
@@ -141,6 +161,10 @@ private:
     gateway::Config config_;
     std::unique_ptr<gateway::Gateway> gateway_;
     gateway::Outbox out_;
+    gateway::OutputGate gate_;
+    gateway::CommitId last_commit_ = 0;
+    std::vector<Batch> uncommitted_;
+    std::map<gateway::RecordKey, Buffer> disk_;
     TimePoint now_ = TimePoint{} + 1000s;
     std::map<gateway::UpstreamId, Connection> connections_;
     std::deque<std::function<void()>> inputs_;

@@ -81,6 +81,7 @@ void upstream_accepted(Session& session, const mqtt::Connected& event, Turn& tur
     turn.log(LogLevel::info, session.client_id, "broker connection restored");
     if (!event.session_present) {
         session.deliveries.for_each([](Delivery& delivery) { delivery.packet_id = 0; });
+        session.interrupted.clear();
         subscribe_again(session, turn);
     }
     send_waiting_unsubscribes(session, turn);

@@ -115,6 +115,7 @@ void clear_session(Session& session) {
     session.topics.clear();
     session.subscriptions.clear();
     session.deliveries.clear();
+    session.interrupted.clear();
     session.outbound = {};
     session.inbound.clear();
     session.last_puback.reset();
@@ -159,7 +160,7 @@ void client_connects(const Route& route, const sn::Connect& request, Turn& turn)
     }
     if (!is_within_limits(known, route, turn)) return reject(route, sn::ReturnCode::congestion, turn);
     if (known == nullptr) {
-        known = &turn.core.sessions.create(id, turn.config().broker.client);
+        known = &turn.core.sessions.create(id, ++turn.core.last_session_number, turn.config().broker.client);
         known->id_assigned = !assigned.empty();
     }
     begin(*known, route, request, turn);
@@ -196,6 +197,7 @@ void accept_connect(Session& session, bool session_present, Turn& turn) {
         session.subscriptions_known = true;
         // Packet ids of a session that the broker forgot may come again for other messages.
         session.deliveries.for_each([](Delivery& delivery) { delivery.packet_id = 0; });
+        session.interrupted.clear();
     } else if (is_new_record) {
         session.subscriptions_known = false;
     }

@@ -1,6 +1,8 @@
 // The one message toward a client that waits for an answer: sending it, and sending it again (SN 6.13).
 #include "gateway/core/procedures/procedures.hpp"
 
+#include <algorithm>
+
 namespace mqttsn::gateway {
 
 namespace {
@@ -53,7 +55,8 @@ sn::MsgId next_msg_id(Session& session) noexcept {
     do {
         ++session.last_msg_id;
     } while (session.last_msg_id == 0 || session.last_msg_id == session.last_completed ||
-             (!session.deliveries.empty() && session.last_msg_id == session.deliveries.front().msg_id));
+             (!session.deliveries.empty() && session.last_msg_id == session.deliveries.front().msg_id) ||
+             std::ranges::count(session.interrupted, session.last_msg_id, &InterruptedDelivery::msg_id) != 0);
     return session.last_msg_id;
 }
 

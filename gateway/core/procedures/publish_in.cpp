@@ -59,13 +59,28 @@ void count(const sn::Publish& packet, Counters& counters) {
     if (packet.qos == Qos::exactly_once) ++counters.publish_in_qos2;
 }
 
+// The gateway restarted between PUBLISH and the broker's PUBREC; the client's repetition brings the payload again, and
+// the same packet id lets the broker tell that it is the same message.
+void repeat_restored(Session& session, InboundExchange& exchange, const sn::Publish& packet, std::string_view topic,
+                     Turn& turn) {
+    const auto repeated = session.upstream.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {
+        return client.repeat(exchange.packet_id, {topic, packet.data, packet.qos, packet.retain}, turn.now, wire);
+    });
+    if (!repeated) return refuse_for_now(session, packet, turn);
+    exchange.restored = false;
+}
+
 // A repeated PUBLISH is answered from memory and never forwarded (SN12-6.6-g, SN12-6.6-h).
-bool absorb_duplicate(Session& session, const sn::Publish& packet, Turn& turn) {
-    for (const InboundExchange& each : session.inbound) {
+bool absorb_duplicate(Session& session, const sn::Publish& packet, std::string_view topic, Turn& turn) {
+    for (InboundExchange& each : session.inbound) {
         if (each.msg_id != packet.msg_id || each.qos != packet.qos) continue;
         if (packet.qos == Qos::at_least_once && !packet.dup) continue;
         ++turn.counters().publish_in_duplicates;
-        if (each.at_broker) send(session, sn::Pubrec{packet.msg_id}, turn);
+        if (each.at_broker) {
+            send(session, sn::Pubrec{packet.msg_id}, turn);
+        } else if (each.restored) {
+            repeat_restored(session, each, packet, topic, turn);
+        }
         return true;
     }
     if (packet.qos == Qos::at_least_once && packet.dup && session.last_puback &&
@@ -88,7 +103,7 @@ void client_publishes(Session& session, const sn::Publish& packet, Turn& turn) {
     const bool needs_answer = packet.qos != Qos::at_most_once;
     if (needs_answer) {
         if (packet.msg_id == 0) return refuse(session, packet, sn::ReturnCode::not_supported, turn);
-        if (absorb_duplicate(session, packet, turn)) return;
+        if (absorb_duplicate(session, packet, topic.name, turn)) return;
         if (session.inbound.size() >= turn.config().limits.inflight_in) {
             ++turn.counters().publish_in_excess;  // the client's retry timer paces it (SN12-6.6-j)
             return;

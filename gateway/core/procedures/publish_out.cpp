@@ -67,6 +67,13 @@ bool start_register(Session& session, Turn& turn) {
 // Sends or starts the front delivery. False: nothing more can be sent now.
 bool advance(Session& session, Turn& turn) {
     Delivery& front = session.deliveries.front();
+    if (front.received) {
+        session.outbound.step = OutboundExchange::Step::pubrel;
+        session.outbound.msg_id = front.msg_id;
+        session.outbound.sendings = 0;
+        send_exchange(session, turn);
+        return false;
+    }
     if (session.subscriptions.is_suppressed(front.topic)) {
         give_up_front(session, turn.counters().deliveries_suppressed, turn);
         return true;
@@ -111,6 +118,21 @@ void complete_at_broker(Session& session, const Delivery& delivery, Turn& turn) 
         turn.out, [&](mqtt::Client& client, Buffer& wire) { client.acknowledge(delivery.packet_id, turn.now, wire); });
 }
 
+namespace {
+
+// The broker repeats what was on its way when the gateway stopped: the client must see its MsgId again.
+void continue_interrupted(Session& session, const mqtt::MessageReceived& message, Delivery& delivery) {
+    const auto found = std::ranges::find(session.interrupted, message.packet_id, &InterruptedDelivery::packet_id);
+    if (message.qos != Qos::exactly_once || found == session.interrupted.end()) return;
+    if (message.dup) {
+        delivery.msg_id = found->msg_id;
+        delivery.sent = true;
+    }
+    session.interrupted.erase(found);
+}
+
+}  // namespace
+
 void broker_publishes(Session& session, const mqtt::MessageReceived& message, Turn& turn) {
     Delivery delivery;
     delivery.topic = message.topic;
@@ -118,6 +140,7 @@ void broker_publishes(Session& session, const mqtt::MessageReceived& message, Tu
     delivery.qos = message.qos;
     delivery.retain = message.retain;
     delivery.packet_id = message.packet_id;
+    continue_interrupted(session, message, delivery);
     if (message.expiry_s) delivery.expires_at = turn.now + std::chrono::seconds(*message.expiry_s);
     session.deliveries.push(std::move(delivery));
     const Limits& limits = turn.config().limits;
@@ -194,6 +217,7 @@ void client_receives(Session& session, const sn::Pubrec& packet, Turn& turn) {
     const bool is_ours = is_outstanding(session) && packet.msg_id == exchange.msg_id && !session.deliveries.empty() &&
                          session.deliveries.front().qos == Qos::exactly_once;
     if (is_ours && exchange.step == OutboundExchange::Step::publish) {
+        session.deliveries.front().received = true;
         exchange.step = OutboundExchange::Step::pubrel;
         exchange.sendings = 0;
         // To a client that fell asleep meanwhile PUBREL goes when it wakes (SN12-6.14-c).

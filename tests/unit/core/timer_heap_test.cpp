@@ -21,7 +21,7 @@ TEST_CASE("sessions come out of the timer heap in the order of their deadlines")
     std::deque<Session> sessions;
     Random random(7);
     for (int i = 0; i < 200; ++i) {
-        auto& session = sessions.emplace_back(std::to_string(i), mqtt::ClientOptions{});
+        auto& session = sessions.emplace_back(std::to_string(i), 1, mqtt::ClientOptions{});
         session.set(Timer::retry, at(std::chrono::milliseconds(random.below(1000))));
         heap.update(session);
     }
@@ -57,7 +57,7 @@ TEST_CASE("sessions come out of the timer heap in the order of their deadlines")
 
 TEST_CASE("postponing a deadline leaves the heap alone") {
     TimerHeap heap;
-    Session session("one", mqtt::ClientOptions{});
+    Session session("one", 1, mqtt::ClientOptions{});
     session.set(Timer::keep_alive, at(10s));
     heap.update(session);
     session.set(Timer::keep_alive, at(20s));

@@ -1,0 +1,37 @@
+#include "gateway/core/journal.hpp"
+
+#include "gateway/core/image.hpp"
+
+namespace mqttsn::gateway {
+
+void Journal::note(Session& session, Outbox& out) {
+    // A CONNECT that is being decided has changed nothing that a restart should bring back (SN12-6.3-h).
+    if (!config_.durable || session.dead || session.state == ClientState::connecting) return;
+    const std::uint64_t print = session_fingerprint(session);
+    if (print == 0) return;
+    if (print != session.stored.session) {
+        session.stored.session = print;
+        const std::size_t begin = out.octets.size();
+        append_session_image(session, config_, out.octets);
+        out.store.push_back(
+            {StoreOp::Action::put, {RecordKind::session, session.number, 0}, begin, out.octets.size() - begin});
+    }
+    const std::size_t begin = out.octets.size();
+    append_flow_image(session, out.octets);
+    const std::size_t size = out.octets.size() - begin;
+    const std::uint64_t flow = size == 0 ? 0 : fingerprint(Bytes(out.octets).subspan(begin));
+    if (flow == session.stored.flow) {
+        out.octets.resize(begin);
+        return;
+    }
+    session.stored.flow = flow;
+    const auto action = size == 0 ? StoreOp::Action::erase : StoreOp::Action::put;
+    out.store.push_back({action, {RecordKind::flow, session.number, 0}, begin, size});
+}
+
+void Journal::forget(const Session& session, Outbox& out) {
+    if (session.stored.session == 0) return;
+    out.store.push_back({StoreOp::Action::erase_session, {RecordKind::session, session.number, 0}, 0, 0});
+}
+
+}  // namespace mqttsn::gateway

@@ -1,0 +1,84 @@
+#include "gateway/core/restore.hpp"
+
+#include "gateway/core/image.hpp"
+#include "gateway/core/procedures/procedures.hpp"
+
+#include <algorithm>
+
+namespace mqttsn::gateway {
+
+void Restoration::add(const RecordKey& key, Bytes image, Core& core) {
+    core.last_session_number = std::max(core.last_session_number, key.session);
+    bool is_good = false;
+    if (key.kind == RecordKind::session) {
+        is_good = add_session(key, image, core);
+    } else if (const auto owner = by_number_.find(key.session); owner != by_number_.end()) {
+        Session& session = *owner->second;
+        is_good = key.kind == RecordKind::flow && read_flow_image(image, session);
+        session.stored.flow = fingerprint(image);
+    }
+    if (!is_good) damaged_.push_back(key);
+}
+
+bool Restoration::add_session(const RecordKey& key, Bytes image, Core& core) {
+    const std::string_view client_id = client_id_of(image);
+    if (client_id.empty() || core.sessions.find(client_id) != nullptr) return false;
+    Session& session = core.sessions.create(client_id, key.session, core.config.broker.client);
+    bool link_known = false;
+    if (!read_session_image(image, core.config, session, link_known)) {
+        core.sessions.end(session);
+        return false;
+    }
+    if (link_known) core.sessions.bind(session, session.route);
+    by_number_.emplace(key.session, &session);
+    return true;
+}
+
+void Restoration::finish(Turn& turn) {
+    for (const RecordKey& key : damaged_) {
+        ++turn.counters().records_damaged;
+        const auto action = key.kind == RecordKind::session ? StoreOp::Action::erase_session : StoreOp::Action::erase;
+        turn.out.store.push_back({action, key, 0, 0});
+    }
+    if (!damaged_.empty()) {
+        turn.log(LogLevel::error, "store", "{} records cannot be read and are left out: their clients connect anew",
+                 damaged_.size());
+    }
+    for (const auto& [number, session] : by_number_)
+        resume(*session, turn);
+    if (!by_number_.empty()) {
+        turn.log(LogLevel::info, "store", "{} sessions restored, {} broker connections to open", by_number_.size(),
+                 reconnecting_);
+    }
+    by_number_.clear();
+}
+
+void Restoration::resume(Session& session, Turn& turn) {
+    bool is_connected = session.state == ClientState::active || session.state == ClientState::asleep;
+    if (is_connected && !session.bound) {
+        // Its link is not configured any more: it has to come back by another.
+        session.state = ClientState::lost;
+        is_connected = false;
+    }
+    session.stored.session = session_fingerprint(session);
+    if (session.clean_session) {
+        // The broker forgot the exchanges with the connection: the client's repetition makes them new.
+        std::erase_if(session.inbound, [](const InboundExchange& each) { return !each.at_broker; });
+        session.interrupted.clear();
+    }
+    if (is_connected || session.will_due) {
+        const Limits& limits = turn.config().limits;
+        const auto gap = std::chrono::duration_cast<Duration>(std::chrono::seconds(1)) /
+                         static_cast<Duration::rep>(limits.reconnects_per_second);
+        const TimePoint turn_to_open = turn.now + gap * static_cast<Duration::rep>(reconnecting_++);
+        session.set(Timer::back_off, turn_to_open);
+        session.set(Timer::grace, turn_to_open + turn.config().timers.upstream_grace);
+        restart_supervision(session, turn);
+        deliver_next(session, turn);
+    } else {
+        settle(session, session.state, turn);
+    }
+    if (!session.dead) turn.core.timers.update(session);
+}
+
+}  // namespace mqttsn::gateway
