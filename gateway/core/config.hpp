@@ -79,6 +79,19 @@ struct Limits {
     std::uint32_t reconnects_per_second = 500;     ///< broker connections opened again after a restart; at least 1
 };
 
+/// Who has to have a client's message before the client is told so.
+enum class DeliveryUp : std::uint8_t { broker, store };
+
+/// Messages of one client that the gateway took into its store and has yet to bring to the broker (delivery.up =
+/// "store").
+struct UpstreamDelivery {
+    DeliveryUp up = DeliveryUp::broker;
+    bool store_qos0 = false;          ///< also what nobody acknowledges
+    std::size_t max_messages = 1000;  ///< more are refused with "congestion"
+    std::size_t max_octets = 1U << 20;
+    Duration max_age = 0s;  ///< older ones are dropped; 0 = never
+};
+
 struct QosMinusOne {
     bool enabled = true;
     bool allow_retain = false;  ///< qosm1.allow_retain
@@ -110,8 +123,10 @@ struct Config {
     Timers timers;
     Limits limits;
     QosMinusOne qos_minus_one;
-    bool durable = false;    ///< there is a store: the core emits records and waits for nothing itself
-    std::uint64_t seed = 1;  ///< of jitter and generated ids: same seed, same behaviour
+    UpstreamDelivery delivery;
+    bool durable = false;             ///< there is a store: the core emits records and waits for nothing itself
+    Duration unix_time_at_zero = 0s;  ///< wall clock of TimePoint{}: ages outlive a restart
+    std::uint64_t seed = 1;           ///< of jitter and generated ids: same seed, same behaviour
 };
 
 }  // namespace mqttsn::gateway

@@ -30,6 +30,7 @@ struct Core {
     UpstreamId last_upstream_id = 0;
     SessionNumber last_session_number = 0;
     Journal journal;
+    bool store_failing = false;  ///< see Gateway::set_store_failing()
 
     std::string name_of(const Endpoint& endpoint) const;
     std::size_t max_frame(LinkId link) const noexcept;

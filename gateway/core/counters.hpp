@@ -33,6 +33,9 @@ namespace mqttsn::gateway {
     X(publish_in_duplicates, "repeated PUBLISH absorbed")                                            \
     X(publish_in_excess, "PUBLISH dropped: more outstanding than inflight.in")                       \
     X(publish_in_refused, "PUBLISH answered with an error")                                          \
+    X(taken, "messages taken into the store for the broker")                                         \
+    X(taken_delivered, "of these, brought to the broker")                                            \
+    X(taken_dropped, "of these, dropped: too old, or refused by the broker")                         \
     X(qos_minus1_dropped, "PUBLISH QoS -1 dropped: unknown topic, not allowed, rate or queue limit") \
     X(publish_out_qos0, "PUBLISH QoS 0 sent to clients")                                             \
     X(publish_out_qos1, "PUBLISH QoS 1 completed by clients")                                        \

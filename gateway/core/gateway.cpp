@@ -305,6 +305,10 @@ std::optional<TimePoint> Gateway::next_timeout() const noexcept {
     return earliest;
 }
 
+void Gateway::set_store_failing(bool failing) noexcept {
+    state_->core.store_failing = failing;
+}
+
 void Gateway::shutdown(TimePoint now, Outbox& out) {
     Turn turn{state_->core, now, out};
     state_->core.sessions.for_each([&](Session& session) {

@@ -46,6 +46,10 @@ public:
     /// When timeout() has something to do next; never earlier than the last `now`.
     std::optional<TimePoint> next_timeout() const noexcept;
 
+    /// The disk takes nothing for now, or it does again. Meanwhile whatever would need it is refused with "congestion":
+    /// CONNECT, new topic ids, SUBSCRIBE, QoS 2, and messages for the store. The rest goes on.
+    void set_store_failing(bool failing) noexcept;
+
     /// Orderly end (SIGTERM): DISCONNECT to the broker, no wills (SN12-6.4-g), and to active clients. With a store the
     /// clients are told nothing: the gateway that starts again knows them.
     void shutdown(TimePoint now, Outbox& out);

@@ -1,5 +1,6 @@
 #include "gateway/core/image.hpp"
 
+#include <algorithm>
 #include <concepts>
 
 namespace mqttsn::gateway {
@@ -296,9 +297,21 @@ void append_flow_image(Session& session, Buffer& out) {
         ++acknowledged_count;
         done.number(id);
     });
+    Buffer on_their_way;
+    Writer taken(on_their_way);
+    std::uint32_t taken_count = 0;
+    for (const TakenMessage& each : session.taken.list) {
+        if (each.qos != Qos::exactly_once || each.packet_id == 0) continue;
+        ++taken_count;
+        taken.number(each.sequence);
+        taken.number(each.packet_id);
+        taken.flag(each.at_broker);
+    }
     const Delivery* front = session.deliveries.empty() ? nullptr : &session.deliveries.front();
     if (front != nullptr && !(front->qos == Qos::exactly_once && front->sent)) front = nullptr;
-    if (inbound_count == 0 && acknowledged_count == 0 && front == nullptr && session.interrupted.empty()) return;
+    if (inbound_count + acknowledged_count + taken_count == 0 && front == nullptr && session.interrupted.empty()) {
+        return;
+    }
 
     Writer writer(out);
     writer.number(format_version);
@@ -315,6 +328,8 @@ void append_flow_image(Session& session, Buffer& out) {
     if (front != nullptr) write_delivery(front->packet_id, front->msg_id, front->received);
     for (const InterruptedDelivery& each : session.interrupted)
         write_delivery(each.packet_id, each.msg_id, false);
+    writer.number(taken_count);
+    out.insert(out.end(), on_their_way.begin(), on_their_way.end());
 }
 
 bool read_flow_image(Bytes image, Session& session) {
@@ -357,7 +372,53 @@ bool read_flow_image(Bytes image, Session& session) {
         rest.received = true;
         session.deliveries.push(std::move(rest));
     }
+    for (auto left = reader.count(); left > 0 && reader.is_good(); --left) {
+        TakenMessage each;
+        each.qos = Qos::exactly_once;
+        each.sequence = reader.number<std::uint64_t>();
+        each.packet_id = reader.number<mqtt::PacketId>();
+        each.at_broker = reader.flag();
+        each.restored = !each.at_broker;
+        if (!reader.is_good()) break;
+        client.restore_publish(each.packet_id, each.at_broker);
+        session.taken.last_sequence = std::max(session.taken.last_sequence, each.sequence);
+        session.taken.list.push_back(std::move(each));
+    }
     return reader.is_good();
+}
+
+void append_message_image(const TakenMessage& message, Buffer& out) {
+    Writer writer(out);
+    writer.number(format_version);
+    writer.text(message.topic);
+    writer.octets(message.payload);
+    writer.number(static_cast<std::uint8_t>(message.qos));
+    writer.flag(message.retain);
+    writer.number(message.taken_at_s);
+}
+
+bool read_message_image(Bytes image, std::uint64_t sequence, Session& session) {
+    Reader reader(image);
+    if (reader.number<std::uint8_t>() != format_version) return false;
+    const std::string_view topic = reader.text();
+    const Bytes payload = reader.octets();
+    const auto qos = static_cast<Qos>(reader.number<std::uint8_t>() % 3);
+    const bool retain = reader.flag();
+    const auto taken_at_s = reader.number<std::uint64_t>();
+    if (!reader.is_good() || topic.empty()) return false;
+    auto& list = session.taken.list;
+    const auto place = std::ranges::lower_bound(list, sequence, {}, &TakenMessage::sequence);
+    const bool is_begun = place != list.end() && place->sequence == sequence;
+    TakenMessage& message = is_begun ? *place : *list.insert(place, TakenMessage{});
+    message.sequence = sequence;
+    message.topic = topic;
+    message.payload.assign(payload.begin(), payload.end());
+    message.qos = qos;
+    message.retain = retain;
+    message.taken_at_s = taken_at_s;
+    session.taken.octets += topic.size() + payload.size();
+    session.taken.last_sequence = std::max(session.taken.last_sequence, sequence);
+    return true;
 }
 
 }  // namespace mqttsn::gateway

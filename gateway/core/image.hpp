@@ -23,6 +23,10 @@ void append_flow_image(Session& session, Buffer& out);
 /// False when the image is damaged.
 bool read_flow_image(Bytes image, Session& session);
 
+void append_message_image(const TakenMessage& message, Buffer& out);
+/// Adds the message to those of the session, or completes the one that the flow image began. False when damaged.
+bool read_message_image(Bytes image, std::uint64_t sequence, Session& session);
+
 /// Of any octets; never 0.
 std::uint64_t fingerprint(Bytes octets) noexcept;
 

@@ -29,6 +29,20 @@ void Journal::note(Session& session, Outbox& out) {
     out.store.push_back({action, {RecordKind::flow, session.number, 0}, begin, size});
 }
 
+void Journal::put_message(const Session& session, const TakenMessage& message, Outbox& out) {
+    const std::size_t begin = out.octets.size();
+    append_message_image(message, out.octets);
+    out.store.push_back({StoreOp::Action::put,
+                         {RecordKind::message, session.number, message.sequence},
+                         begin,
+                         out.octets.size() - begin});
+}
+
+void Journal::erase_message(const Session& session, std::uint64_t sequence, Outbox& out) {
+    out.store.push_back(
+        {.action = StoreOp::Action::erase, .key = {RecordKind::message, session.number, sequence}, .lazy = true});
+}
+
 void Journal::forget(const Session& session, Outbox& out) {
     if (session.stored.session == 0) return;
     out.store.push_back({StoreOp::Action::erase_session, {RecordKind::session, session.number, 0}, 0, 0});

@@ -4,6 +4,7 @@ namespace mqttsn::gateway {
 
 void OutputGate::pass(const Outbox& out, CommitId commit, Exit& exit) {
     for (const StoreOp& op : out.store) {
+        if (op.lazy) continue;
         Owner& owner = owners_[op.key.session];
         if (owner.after == commit) continue;
         owner.after = commit;

@@ -35,6 +35,7 @@ struct StoreOp {
     RecordKey key;
     std::size_t offset = 0;  ///< of the image in Outbox::octets (put only)
     std::size_t size = 0;
+    bool lazy = false;  ///< nothing that is said depends on it: a restart without it repeats what may be repeated
 };
 
 }  // namespace mqttsn::gateway

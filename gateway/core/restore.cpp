@@ -14,8 +14,12 @@ void Restoration::add(const RecordKey& key, Bytes image, Core& core) {
         is_good = add_session(key, image, core);
     } else if (const auto owner = by_number_.find(key.session); owner != by_number_.end()) {
         Session& session = *owner->second;
-        is_good = key.kind == RecordKind::flow && read_flow_image(image, session);
-        session.stored.flow = fingerprint(image);
+        if (key.kind == RecordKind::flow) {
+            is_good = read_flow_image(image, session);
+            session.stored.flow = fingerprint(image);
+        } else {
+            is_good = read_message_image(image, key.sequence, session);
+        }
     }
     if (!is_good) damaged_.push_back(key);
 }
@@ -61,18 +65,23 @@ void Restoration::resume(Session& session, Turn& turn) {
         is_connected = false;
     }
     session.stored.session = session_fingerprint(session);
+    // Without its record such a message cannot be repeated.
+    std::erase_if(session.taken.list, [](const TakenMessage& each) { return each.restored && each.topic.empty(); });
     if (session.clean_session) {
         // The broker forgot the exchanges with the connection: the client's repetition makes them new.
         std::erase_if(session.inbound, [](const InboundExchange& each) { return !each.at_broker; });
         session.interrupted.clear();
+        restart_taken(session);
     }
-    if (is_connected || session.will_due) {
+    if (is_connected || session.will_due || session.owes_broker()) {
         const Limits& limits = turn.config().limits;
         const auto gap = std::chrono::duration_cast<Duration>(std::chrono::seconds(1)) /
                          static_cast<Duration::rep>(limits.reconnects_per_second);
         const TimePoint turn_to_open = turn.now + gap * static_cast<Duration::rep>(reconnecting_++);
         session.set(Timer::back_off, turn_to_open);
-        session.set(Timer::grace, turn_to_open + turn.config().timers.upstream_grace);
+        if (may_give_up(session, turn)) {
+            session.set(Timer::grace, turn_to_open + turn.config().timers.upstream_grace);
+        }
         restart_supervision(session, turn);
         deliver_next(session, turn);
     } else {

@@ -97,12 +97,14 @@ struct EventDispatch {
     void operator()(const mqtt::Connected& event) const { upstream_accepted(session, event, turn); }
     void operator()(const mqtt::Refused& event) const { upstream_refused(session, event, turn); }
     void operator()(const mqtt::PublishAcknowledged& event) const {
+        if (broker_acknowledges_taken(session, event, turn)) return;
         if (session.will_packet_id != event.packet_id) return broker_acknowledges(session, event, turn);
         const bool done = session.will->qos == Qos::at_least_once || mqtt::is_failure(event.reason);
         if (done) will_released();
     }
     void operator()(const mqtt::PublishCompleted& event) const {
-        if (session.will_packet_id == event.packet_id) will_released();
+        if (session.will_packet_id == event.packet_id) return will_released();
+        broker_completes_taken(session, event, turn);
     }
     void operator()(const mqtt::MessageReceived& event) const { broker_publishes(session, event, turn); }
     void operator()(const mqtt::Subscribed& event) const { broker_subscribes(session, event, turn); }

@@ -4,6 +4,7 @@
 #include "gateway/core/delivery_queue.hpp"
 #include "gateway/core/route.hpp"
 #include "gateway/core/subscriptions.hpp"
+#include "gateway/core/taken_messages.hpp"
 #include "gateway/core/topic_registry.hpp"
 #include "gateway/core/upstream.hpp"
 
@@ -136,6 +137,8 @@ public:
     std::optional<sn::Puback> last_puback;  ///< one-entry memory for repeated QoS 1 (SN12-6.6-g)
     std::optional<TimePoint> qos0_refused_at;
 
+    TakenMessages taken;
+
     DeliveryQueue deliveries;
     std::vector<InterruptedDelivery> interrupted;
     OutboundExchange outbound;
@@ -150,6 +153,9 @@ public:
 
     /// Whether the session outlives the connection (SN12-6.3-j).
     bool is_kept() const noexcept { return established && !clean_session; }
+    /// Whether the broker has yet to get messages that the client was told are safe: the broker connection outlives the
+    /// client's then.
+    bool owes_broker() const noexcept { return !taken.list.empty(); }
 
     // ---- timers ----
     void set(Timer timer, TimePoint when) noexcept { timers_[index(timer)] = when; }

@@ -6,18 +6,24 @@ namespace mqttsn::gateway {
 
 namespace {
 
+bool is_connected_client(const Session& session) {
+    return session.state == ClientState::active || session.state == ClientState::asleep ||
+           session.state == ClientState::awake;
+}
+
+bool is_away(const Session& session) {
+    return session.state == ClientState::disconnected || session.state == ClientState::lost;
+}
+
 // The will that belongs into the next MQTT CONNECT (SN12-6.3-f: the stored one is armed again).
 const mqtt::Will* will_to_arm(const Session& session) {
     const Handshake* handshake = session.handshake.get();
     if (handshake != nullptr && (handshake->clean_session || handshake->will)) {
         return handshake->new_will ? &*handshake->new_will : nullptr;
     }
+    // A connection that only brings taken messages speaks for nobody who could be lost.
+    if (is_away(session) && !session.will_due) return nullptr;
     return session.will.get();
-}
-
-bool is_connected_client(const Session& session) {
-    return session.state == ClientState::active || session.state == ClientState::asleep ||
-           session.state == ClientState::awake;
 }
 
 void give_up(Session& session, Turn& turn) {
@@ -36,13 +42,6 @@ void give_up(Session& session, Turn& turn) {
     gateway_disconnects(session, "the broker was out of reach for too long (timers.upstream_grace)", turn);
 }
 
-void try_again_later(Session& session, Turn& turn) {
-    const Timers& timers = turn.config().timers;
-    session.stop(Timer::upstream);
-    session.set(Timer::back_off, session.upstream.back_off(timers, turn.core.random, turn.now));
-    if (!session.is_set(Timer::grace)) session.set(Timer::grace, turn.now + timers.upstream_grace);
-}
-
 // Exchanges that a broker without our session knows nothing about: the client repeats them.
 void drop_unresumable(Session& session) {
     if (!session.clean_session) return;
@@ -50,6 +49,20 @@ void drop_unresumable(Session& session) {
 }
 
 }  // namespace
+
+bool may_give_up(const Session& session, const Turn& turn) {
+    const bool store = turn.config().durable && turn.config().delivery.up == DeliveryUp::store;
+    return !store && !session.owes_broker();
+}
+
+void try_again_later(Session& session, Turn& turn) {
+    const Timers& timers = turn.config().timers;
+    session.stop(Timer::upstream);
+    session.set(Timer::back_off, session.upstream.back_off(timers, turn.core.random, turn.now));
+    if (may_give_up(session, turn) && !session.is_set(Timer::grace)) {
+        session.set(Timer::grace, turn.now + timers.upstream_grace);
+    }
+}
 
 void open_upstream(Session& session, bool clean, Turn& turn) {
     auto& sessions = turn.core.sessions;
@@ -77,6 +90,8 @@ void upstream_accepted(Session& session, const mqtt::Connected& event, Turn& tur
         session.upstream.abort(turn.out);
         return settle(session, ClientState::lost, turn);
     }
+    if (session.upstream.is_clean()) restart_taken(session);
+    if (is_away(session)) return forward_taken(session, turn);
     session.will_owned = false;
     turn.log(LogLevel::info, session.client_id, "broker connection restored");
     if (!event.session_present) {
@@ -85,6 +100,7 @@ void upstream_accepted(Session& session, const mqtt::Connected& event, Turn& tur
         subscribe_again(session, turn);
     }
     send_waiting_unsubscribes(session, turn);
+    forward_taken(session, turn);
 }
 
 void upstream_refused(Session& session, const mqtt::Refused& event, Turn& turn) {
@@ -93,7 +109,8 @@ void upstream_refused(Session& session, const mqtt::Refused& event, Turn& turn) 
     turn.log(LogLevel::warning, session.client_id, "the broker refused the connection (reason 0x{:02x})", event.reason);
     if (session.state == ClientState::connecting) return abandon_connect(session, code, turn);
     session.upstream.abort(turn.out);
-    if (code == sn::ReturnCode::congestion) return try_again_later(session, turn);
+    const bool has_to_insist = is_away(session) && session.owes_broker();
+    if (code == sn::ReturnCode::congestion || has_to_insist) return try_again_later(session, turn);
     if (session.state == ClientState::lost) return settle(session, ClientState::lost, turn);
     if (session.state == ClientState::asleep) return give_up(session, turn);
     gateway_disconnects(session, "the broker refuses it", turn);
@@ -119,6 +136,7 @@ void upstream_lost(Session& session, std::string_view reason, Turn& turn) {
         turn.log(LogLevel::warning, session.client_id, "CONNECT rejected: {}", reason);
         return abandon_connect(session, sn::ReturnCode::congestion, turn);
     }
+    if (is_away(session) && session.owes_broker()) return try_again_later(session, turn);
     if (session.state == ClientState::disconnected) return;
     if (session.state == ClientState::lost && !session.will_due) return settle(session, ClientState::lost, turn);
     turn.log(LogLevel::warning, session.client_id, "broker connection lost: {}", reason);

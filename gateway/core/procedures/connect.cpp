@@ -152,13 +152,16 @@ void client_connects(const Route& route, const sn::Connect& request, Turn& turn)
     if (known != nullptr) {
         if (!may_take_over(*known, route, turn)) return reject(route, sn::ReturnCode::not_supported, turn);
         if (is_repetition(*known, route, request, turn)) return;
-        if (known->is_set(Timer::grace) && known->state != ClientState::lost) {
+        const bool is_client = known->state == ClientState::active || known->state == ClientState::asleep ||
+                               known->state == ClientState::awake;
+        if (is_client && !known->upstream.is_ready() && !known->upstream_gone) {
             // Its broker connection is away: the answer would take as long as the outage (SN12-6.12-e).
             restart_supervision(*known, turn);
             return reject(route, sn::ReturnCode::congestion, turn);
         }
     }
-    if (!is_within_limits(known, route, turn)) return reject(route, sn::ReturnCode::congestion, turn);
+    if (turn.core.store_failing || !is_within_limits(known, route, turn))
+        return reject(route, sn::ReturnCode::congestion, turn);
     if (known == nullptr) {
         known = &turn.core.sessions.create(id, ++turn.core.last_session_number, turn.config().broker.client);
         known->id_assigned = !assigned.empty();
@@ -214,6 +217,8 @@ void accept_connect(Session& session, bool session_present, Turn& turn) {
              session.clean_session ? ", clean session" : "");
     send(session, sn::Connack{sn::ReturnCode::accepted}, turn);
     if (!session_present) subscribe_again(session, turn);
+    if (session.upstream.is_clean()) restart_taken(session);
+    forward_taken(session, turn);
     resume_delivery(session, turn);
 }
 

@@ -64,6 +64,12 @@ void settle(Session& session, ClientState state, Turn& turn) {
     stop_all(session);
     session.will_due = false;
     session.will_packet_id = 0;
+    if (session.owes_broker()) {
+        // Another connection, without the will, for what the client was told is safe.
+        session.will_owned = true;
+        session.upstream.abort(turn.out);
+        return try_again_later(session, turn);
+    }
     if (!session.is_kept()) return turn.core.sessions.end(session);
     session.deliveries.take_if(
         0, [](const Delivery& each) { return each.qos == Qos::at_most_once; }, [](const Delivery&) {});

@@ -45,6 +45,21 @@ void broker_acknowledges(Session& session, const mqtt::PublishAcknowledged& even
 /// The name a PUBLISH, SUBSCRIBE or UNSUBSCRIBE means by a short topic; empty if it is no text (SN12-5.4.12-c).
 std::string short_name(sn::TopicId topic_id);
 
+// ---- taken.cpp: delivery.up = "store" ----
+
+/// Whether a PUBLISH goes into the store first.
+bool is_for_store(const sn::Publish& packet, const Turn& turn);
+/// Emits the record of the message; whatever else is sent to the client in this turn waits for its commit. False: no
+/// room (delivery.max_messages, delivery.max_octets).
+bool take(Session& session, const sn::Publish& packet, std::string_view topic, Turn& turn);
+/// Brings taken messages to the broker as far as it accepts them; ends a session that lived for them only.
+void forward_taken(Session& session, Turn& turn);
+/// False when the packet id is not of a taken message.
+bool broker_acknowledges_taken(Session& session, const mqtt::PublishAcknowledged& event, Turn& turn);
+void broker_completes_taken(Session& session, const mqtt::PublishCompleted& event, Turn& turn);
+/// The MQTT session begins anew: what was on its way is sent again.
+void restart_taken(Session& session);
+
 // ---- publish_out.cpp: SN 6.10 ----
 
 void broker_publishes(Session& session, const mqtt::MessageReceived& message, Turn& turn);
@@ -119,6 +134,11 @@ void settle(Session& session, ClientState state, Turn& turn);
 // ---- broker_link.cpp: the session's MQTT connection ----
 
 void open_upstream(Session& session, bool clean, Turn& turn);
+/// After an attempt that failed: the next one, by back-off.
+void try_again_later(Session& session, Turn& turn);
+/// Whether a client is told when its broker connection stays away for upstream_grace. With the store it never is: its
+/// messages are safe.
+bool may_give_up(const Session& session, const Turn& turn);
 void upstream_opened(Session& session, Turn& turn);
 /// The socket is gone, or the MQTT conversation failed.
 void upstream_lost(Session& session, std::string_view reason, Turn& turn);

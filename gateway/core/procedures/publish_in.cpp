@@ -12,9 +12,10 @@ std::string short_name(sn::TopicId topic_id) {
 
 namespace {
 
+// Passes the output gate: a refusal changes nothing that the disk would have to know.
 void refuse(Session& session, const sn::Publish& packet, sn::ReturnCode code, Turn& turn) {
     ++turn.counters().publish_in_refused;
-    send(session, sn::Puback{packet.topic_id, packet.msg_id, code}, turn);
+    send_to(session.route, sn::Puback{packet.topic_id, packet.msg_id, code}, turn);
 }
 
 // Lack of resources, or the broker is away (SN12-6.6-i).
@@ -92,6 +93,22 @@ bool absorb_duplicate(Session& session, const sn::Publish& packet, std::string_v
     return false;
 }
 
+// delivery.up = "store": the acknowledgement waits for the disk, not for the broker.
+void take_over(Session& session, const sn::Publish& packet, std::string_view topic, Turn& turn) {
+    if (!take(session, packet, topic, turn)) return refuse_for_now(session, packet, turn);
+    if (packet.qos == Qos::at_least_once) {
+        session.last_puback = sn::Puback{packet.topic_id, packet.msg_id, sn::ReturnCode::accepted};
+        send(session, *session.last_puback, turn);
+    } else if (packet.qos == Qos::exactly_once) {
+        session.inbound.push_back({.msg_id = packet.msg_id,
+                                   .topic_id = packet.topic_id,
+                                   .qos = packet.qos,
+                                   .packet_id = 0,
+                                   .at_broker = true});
+        send(session, sn::Pubrec{packet.msg_id}, turn);
+    }
+}
+
 }  // namespace
 
 void client_publishes(Session& session, const sn::Publish& packet, Turn& turn) {
@@ -109,6 +126,9 @@ void client_publishes(Session& session, const sn::Publish& packet, Turn& turn) {
             return;
         }
     }
+    const bool needs_disk = is_for_store(packet, turn) || packet.qos == Qos::exactly_once;
+    if (needs_disk && turn.core.store_failing) return refuse_for_now(session, packet, turn);
+    if (is_for_store(packet, turn)) return take_over(session, packet, topic.name, turn);
     if (!session.upstream.is_ready()) return refuse_for_now(session, packet, turn);
 
     const auto published = session.upstream.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {

@@ -7,6 +7,11 @@ namespace mqttsn::gateway {
 void client_registers(Session& session, const sn::Register& packet, Turn& turn) {
     sn::Regack reply{0, packet.msg_id, sn::ReturnCode::not_supported};
     if (is_usable_topic_name(packet.topic_name)) {
+        if (turn.core.store_failing && !session.topics.find(packet.topic_name)) {
+            reply.code = sn::ReturnCode::congestion;
+            send_to(session.route, reply, turn);
+            return;
+        }
         const auto id = session.topics.assign(packet.topic_name, TopicRegistry::Origin::client,
                                               turn.config().limits.topics_per_client, turn.core.is_predefined());
         if (id) {

@@ -26,7 +26,7 @@ std::optional<PendingSubscription> take_pending(Session& session, Kind kind, mqt
 }
 
 void refuse(Session& session, sn::MsgId msg_id, sn::ReturnCode code, Turn& turn, sn::TopicId topic_id = 0) {
-    send(session, sn::Suback{Qos::at_most_once, topic_id, msg_id, code}, turn);
+    send_to(session.route, sn::Suback{Qos::at_most_once, topic_id, msg_id, code}, turn);
 }
 
 // The filter that a topic reference means; empty when it means none.
@@ -87,7 +87,7 @@ void client_subscribes(Session& session, const sn::Subscribe& packet, Turn& turn
     if (packet.qos == Qos::minus_one || !is_usable_topic_filter(wanted.filter)) {
         return refuse(session, packet.msg_id, sn::ReturnCode::not_supported, turn);
     }
-    if (!session.upstream.is_ready() || !is_within_limits(session, wanted, turn)) {
+    if (turn.core.store_failing || !session.upstream.is_ready() || !is_within_limits(session, wanted, turn)) {
         return refuse(session, packet.msg_id, sn::ReturnCode::congestion, turn);
     }
     if (!is_taken_by_broker(wanted.filter, session.upstream.client().limits())) {

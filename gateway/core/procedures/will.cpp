@@ -114,7 +114,7 @@ bool release_will(Session& session, Turn& turn) {
     }
     if (!upstream.is_ready()) {
         // Connecting hands the updated will to the broker; dropping that connection lets it fire.
-        session.will_due = session.is_set(Timer::grace);
+        session.will_due = session.is_set(Timer::back_off) || session.is_set(Timer::upstream);
         return session.will_due;
     }
     const mqtt::Will& will = *session.will;

@@ -1,0 +1,31 @@
+// Messages of one client that the gateway has taken into its care: they are on disk, the client was told so, and the
+// broker has yet to get them, in order.
+#pragma once
+
+#include "protocol/mqtt/packet.hpp"
+#include "protocol/types.hpp"
+
+#include <deque>
+#include <string>
+
+namespace mqttsn::gateway {
+
+struct TakenMessage {
+    std::uint64_t sequence = 0;  ///< of its record
+    std::string topic;
+    Buffer payload;
+    Qos qos = Qos::at_least_once;
+    bool retain = false;
+    std::uint64_t taken_at_s = 0;  ///< Unix time
+    mqtt::PacketId packet_id = 0;  ///< on its way to the broker
+    bool at_broker = false;        ///< QoS 2: PUBREC came, PUBCOMP is awaited; payload and record are gone
+    bool restored = false;         ///< QoS 2: was on its way before a restart
+};
+
+struct TakenMessages {
+    std::deque<TakenMessage> list;
+    std::size_t octets = 0;
+    std::uint64_t last_sequence = 0;
+};
+
+}  // namespace mqttsn::gateway
