@@ -23,6 +23,12 @@ struct SettingKey {
     std::function<std::string(const Settings&)> show;
 };
 
+// The parts of the table, in the order of the reference.
+void add_gateway_and_broker(std::vector<SettingKey>& keys);
+void add_links(std::vector<SettingKey>& keys);
+void add_timers(std::vector<SettingKey>& keys);
+void add_limits_and_log(std::vector<SettingKey>& keys);
+
 std::span<const SettingKey> setting_keys();
 const SettingKey* find_key(std::string_view section, std::string_view name);
 /// The known names that look most like a mistyped one, for "did you mean".

@@ -1,0 +1,59 @@
+// The keys of [gateway] and [broker].
+#include "gateway/runtime/settings_key_types.hpp"
+
+namespace mqttsn::gateway {
+
+void add_gateway_and_broker(std::vector<SettingKey>& keys) {
+    keys.push_back(integer("gateway", "id", "GwId in ADVERTISE and GWINFO; different for each gateway of a network", 0,
+                           255, MQTTSN_AT(core.gateway_id)));
+    keys.push_back(text("gateway", "name", "name of this gateway in logs", MQTTSN_AT(core.name), 1));
+    keys.push_back(boolean("gateway", "discovery", "send ADVERTISE, answer SEARCHGW", MQTTSN_AT(core.discovery)));
+    keys.push_back(choice<Takeover>(
+        "gateway", "takeover", "CONNECT of a connected client from another address",
+        {{"allow", Takeover::allow}, {"same-host", Takeover::same_host}, {"deny-active", Takeover::deny_active}},
+        MQTTSN_AT(core.takeover)));
+    keys.push_back(choice<WillUpdate>(
+        "gateway", "will_update",
+        "WILLTOPICUPD and WILLMSGUPD: keep the new will here, reconnect to the broker with it, or refuse",
+        {{"local", WillUpdate::local}, {"reconnect", WillUpdate::reconnect}, {"reject", WillUpdate::reject}},
+        MQTTSN_AT(core.will_update)));
+    keys.push_back(choice<RetryExhausted>(
+        "gateway", "retry_exhausted",
+        "a client that does not answer after all retries is lost, or only the message is dropped",
+        {{"lost", RetryExhausted::lost}, {"drop", RetryExhausted::drop}}, MQTTSN_AT(core.retry_exhausted)));
+
+    keys.push_back(text("broker", "url", "the MQTT broker: mqtt://host[:port]", MQTTSN_AT(broker_url), 1));
+    keys.push_back(choice<mqtt::Version>(
+        "broker", "version", "MQTT version spoken to the broker",
+        {{"3.1", mqtt::Version::v3_1}, {"3.1.1", mqtt::Version::v3_1_1}, {"5", mqtt::Version::v5}},
+        MQTTSN_AT(core.broker.client.version)));
+    keys.push_back(duration("broker", "keep_alive", "MQTT keep-alive of every broker connection; 0 = none", 0s, 65535s,
+                            MQTTSN_AT(core.broker.client.keep_alive_s)));
+    keys.push_back(
+        text("broker", "username", "sent with every broker connection; empty = none", MQTTSN_AT(core.broker.username)));
+    keys.push_back(text("broker", "password", "better in password_file", MQTTSN_AT(core.broker.password)));
+    keys.push_back(
+        text("broker", "password_file", "the first line of this file is the password", MQTTSN_AT(password_file)));
+    keys.push_back(text("broker", "bind_address", "source address of broker connections; empty = the system's choice",
+                        MQTTSN_AT(broker.bind_address)));
+    keys.push_back(duration("broker", "connect_timeout", "for the TCP connection", 10ms, 3600s,
+                            MQTTSN_AT(broker.connect_timeout)));
+    keys.push_back(octets("broker", "max_unsent", "octets waiting for a slow broker before its connection is given up",
+                          65536, 1U << 30, MQTTSN_AT(broker.max_unsent)));
+    keys.push_back(text("broker", "client_id_prefix", "put before each device's client id",
+                        MQTTSN_AT(core.broker.client_id_prefix)));
+    keys.push_back(text("broker", "gateway_client_id", "client id of the gateway's own connection (QoS -1)",
+                        MQTTSN_AT(core.broker.gateway_client_id), 1));
+    keys.push_back(duration("broker", "session_expiry",
+                            "MQTT 5: how long the broker keeps sessions of devices with CleanSession=0", 0s,
+                            4294967295s, MQTTSN_AT(core.broker.client.session_expiry_s)));
+    keys.push_back(integer("broker", "receive_maximum",
+                           "MQTT 5: unacknowledged messages the broker may send for one device", 1, 65535,
+                           MQTTSN_AT(core.broker.client.receive_maximum)));
+    keys.push_back(integer("broker", "max_in_flight", "unacknowledged messages sent for one device", 1, 65535,
+                           MQTTSN_AT(core.broker.client.max_in_flight)));
+    keys.push_back(octets("broker", "maximum_packet_size", "larger packets from the broker end the connection", 1024,
+                          268435455, MQTTSN_AT(core.broker.client.maximum_packet_size)));
+}
+
+}  // namespace mqttsn::gateway
