@@ -22,6 +22,7 @@ struct Flags {
     std::optional<int> id;
     std::string name;
     std::vector<std::string> topics;
+    std::string state_dir;
     std::string log_level;
     bool check_config = false;
     bool help_config = false;
@@ -36,6 +37,8 @@ void describe(CLI::App& app, Flags& flags) {
     app.add_option("-i,--id", flags.id, "Gateway id for discovery, 0-255 [1]")->type_name("N");
     app.add_option("--name", flags.name, "Name of this gateway in logs")->type_name("NAME");
     app.add_option("-t,--topic", flags.topics, "Predefined topic id; may be repeated")->type_name("ID=NAME");
+    app.add_option("-s,--state-dir", flags.state_dir, "Keep sessions and messages here over a restart")
+        ->type_name("DIR");
     app.add_option("-l,--log-level", flags.log_level, "debug, info, warning or error [info]")->type_name("LEVEL");
     app.add_flag("--check-config", flags.check_config, "Check the configuration, say what is wrong, and exit");
     app.add_flag("--help-config", flags.help_config, "Print every configuration key with its default, and exit");
@@ -43,6 +46,7 @@ void describe(CLI::App& app, Flags& flags) {
         "Examples:\n"
         "  mqttsn-gateway\n"
         "  mqttsn-gateway --broker mqtt://192.0.2.10:1883 --udp 0.0.0.0:1883 --udp '[::]:1883'\n"
+        "  mqttsn-gateway --state-dir /var/lib/mqttsn-gateway\n"
         "  mqttsn-gateway --config gateway.toml --log-level debug\n"
         "  mqttsn-gateway --help-config > gateway.toml\n\n"
         "Signals: SIGTERM and SIGINT end in order (a second one at once), SIGUSR1 logs the counters.\n"
@@ -59,6 +63,7 @@ void apply(const Flags& flags, Settings& settings, SettingErrors& errors) {
     if (!flags.broker.empty()) set("broker", "url", flags.broker, settings, errors, "--broker");
     if (flags.id) set("gateway", "id", std::int64_t{*flags.id}, settings, errors, "--id");
     if (!flags.name.empty()) set("gateway", "name", flags.name, settings, errors, "--name");
+    if (!flags.state_dir.empty()) set("gateway", "state_dir", flags.state_dir, settings, errors, "--state-dir");
     if (!flags.log_level.empty()) set("log", "level", flags.log_level, settings, errors, "--log-level");
     if (!flags.udp.empty()) settings.udp.clear();
     for (const auto& listen : flags.udp) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -23,6 +24,7 @@ public:
         endpoints("forwarder", "endpoints", settings_.forwarders, settings_.core.forwarder.endpoints);
         endpoints("qos_minus_one", "allowed", settings_.qos_minus_one_allowed, settings_.core.qos_minus_one.allowed);
         topics();
+        state_directory();
         const Timers& timers = settings_.core.timers;
         if (timers.upstream_backoff_min > timers.upstream_backoff_max) {
             error("[timers] upstream_backoff_min must not be longer than upstream_backoff_max");
@@ -148,6 +150,17 @@ private:
             if (!seen.emplace(topic.id, topic.clients).second) {
                 error(fmt::format("[[topic]] id = {} is given twice for clients = \"{}\"", topic.id, topic.clients));
             }
+        }
+    }
+
+    // Opening the store finds out the rest; this much can be told without touching anything.
+    void state_directory() {
+        settings_.store.directory = settings_.state_dir;
+        std::error_code failure;
+        const auto status = std::filesystem::status(settings_.store.directory, failure);
+        const bool is_other = std::filesystem::exists(status) && !std::filesystem::is_directory(status);
+        if (is_other || failure == std::errc::not_a_directory) {
+            error(fmt::format("[gateway] state_dir = \"{}\": not a directory", settings_.state_dir));
         }
     }
 

@@ -4,6 +4,7 @@
 #include "gateway/core/config.hpp"
 #include "gateway/runtime/broker_socket.hpp"
 #include "gateway/runtime/log.hpp"
+#include "gateway/runtime/store.hpp"
 #include "transports/udp.hpp"
 
 #include <string>
@@ -24,6 +25,8 @@ struct Settings {
     std::vector<UdpSettings> udp;
     std::vector<std::string> forwarders;  ///< "ip:port" of [forwarder] endpoints
     std::vector<std::string> qos_minus_one_allowed;
+    std::string state_dir;  ///< empty: nothing is kept on disk
+    StoreSettings store;    ///< directory is taken from state_dir
     LogSettings log;
 };
 
@@ -34,8 +37,9 @@ using SettingErrors = std::vector<std::string>;
 /// values.
 SettingErrors read_settings_file(const std::string& path, Settings& settings);
 
-/// What no single key shows: the broker URL, predefined topics, duplicate listeners. Derives core.links and the broker
-/// address, and adds the default listener. `where` names the source in messages.
+/// What no single key shows: the broker URL, predefined topics, duplicate listeners, the state directory. Derives
+/// core.links, the broker address and store.directory, and adds the default listener. `where` names the source in
+/// messages.
 SettingErrors complete(Settings& settings, const std::string& where);
 
 /// All keys with type, default and meaning, as a commented TOML file.

@@ -19,7 +19,7 @@ struct Place {
     const auto& in(const Settings& settings) const { return at(const_cast<Settings&>(settings)); }
 };
 
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
     return fmt::format("\"{}\"", text);
 }
 
@@ -121,9 +121,9 @@ SettingKey duration(std::string section, std::string name, std::string help, Dur
             [place](const Settings& settings) {
                 const auto& value = place.in(settings);
                 if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(value)>>) {
-                    return quoted(show_duration(std::chrono::seconds(value)));
+                    return in_quotes(show_duration(std::chrono::seconds(value)));
                 } else {
-                    return quoted(show_duration(value));
+                    return in_quotes(show_duration(value));
                 }
             }};
 }
@@ -141,7 +141,7 @@ SettingKey text(std::string section, std::string name, std::string help, At at, 
                 place.in(settings) = *given;
                 return true;
             },
-            [place](const Settings& settings) { return quoted(place.in(settings)); }};
+            [place](const Settings& settings) { return in_quotes(place.in(settings)); }};
 }
 
 template <class At>
@@ -159,7 +159,7 @@ SettingKey texts(std::string section, std::string name, std::string help, At at)
             [place](const Settings& settings) {
                 std::vector<std::string> list;
                 for (const auto& each : place.in(settings))
-                    list.push_back(quoted(each));
+                    list.push_back(in_quotes(each));
                 return fmt::format("[{}]", fmt::join(list, ", "));
             }};
 }
@@ -170,7 +170,7 @@ SettingKey choice(std::string section, std::string name, std::string help,
     const Place<At> place{at};
     std::vector<std::string> names;
     for (const auto& each : choices)
-        names.push_back(quoted(each.first));
+        names.push_back(in_quotes(each.first));
     return {std::move(section),
             std::move(name),
             std::move(help),
@@ -185,7 +185,7 @@ SettingKey choice(std::string section, std::string name, std::string help,
             [place, choices](const Settings& settings) {
                 const auto found =
                     std::ranges::find(choices, place.in(settings), &std::pair<std::string, Enum>::second);
-                return quoted(found->first);
+                return in_quotes(found->first);
             }};
 }
 

@@ -45,7 +45,8 @@ std::string nearest(const Range& keys, std::string_view wanted, Name&& name) {
 std::span<const SettingKey> setting_keys() {
     static const auto keys = [] {
         std::vector<SettingKey> list;
-        add_gateway_and_broker(list);
+        add_gateway(list);
+        add_broker(list);
         add_links(list);
         add_timers(list);
         add_limits_and_log(list);

@@ -24,7 +24,8 @@ struct SettingKey {
 };
 
 // The parts of the table, in the order of the reference.
-void add_gateway_and_broker(std::vector<SettingKey>& keys);
+void add_gateway(std::vector<SettingKey>& keys);
+void add_broker(std::vector<SettingKey>& keys);
 void add_links(std::vector<SettingKey>& keys);
 void add_timers(std::vector<SettingKey>& keys);
 void add_limits_and_log(std::vector<SettingKey>& keys);

@@ -1,9 +1,9 @@
-// The keys of [gateway] and [broker].
+// The keys of [gateway], [store] and [broker].
 #include "gateway/runtime/settings_key_types.hpp"
 
 namespace mqttsn::gateway {
 
-void add_gateway_and_broker(std::vector<SettingKey>& keys) {
+void add_gateway(std::vector<SettingKey>& keys) {
     keys.push_back(integer("gateway", "id", "GwId in ADVERTISE and GWINFO; different for each gateway of a network", 0,
                            255, MQTTSN_AT(core.gateway_id)));
     keys.push_back(text("gateway", "name", "name of this gateway in logs", MQTTSN_AT(core.name), 1));
@@ -21,7 +21,27 @@ void add_gateway_and_broker(std::vector<SettingKey>& keys) {
         "gateway", "retry_exhausted",
         "a client that does not answer after all retries is lost, or only the message is dropped",
         {{"lost", RetryExhausted::lost}, {"drop", RetryExhausted::drop}}, MQTTSN_AT(core.retry_exhausted)));
+    keys.push_back(text("gateway", "state_dir",
+                        "directory for what survives a restart: sessions, their messages; empty = nothing is kept",
+                        MQTTSN_AT(state_dir)));
 
+    keys.push_back(
+        duration("store", "commit_interval",
+                 "shortest time from one commit to the next, which spares an SD card; acknowledgements that need "
+                 "the disk wait for it; 0 = the next as soon as the last is done",
+                 0s, 10s, MQTTSN_AT(store.commit_interval)));
+    keys.push_back(choice<Synchronous>(
+        "store", "synchronous",
+        "after a power cut nothing is lost (full), the last seconds (normal), or the file may be damaged (off); the "
+        "end of the gateway alone loses nothing",
+        {{"off", Synchronous::off}, {"normal", Synchronous::normal}, {"full", Synchronous::full}},
+        MQTTSN_AT(store.synchronous)));
+    keys.push_back(octets("store", "max_backlog",
+                          "waiting for the disk; above it devices are told congestion until the disk has caught up",
+                          65536, 1U << 30, MQTTSN_AT(store.max_backlog)));
+}
+
+void add_broker(std::vector<SettingKey>& keys) {
     keys.push_back(text("broker", "url", "the MQTT broker: mqtt://host[:port]", MQTTSN_AT(broker_url), 1));
     keys.push_back(choice<mqtt::Version>(
         "broker", "version", "MQTT version spoken to the broker",

@@ -46,9 +46,9 @@ TEST_CASE("every flag, long and short, reaches the settings") {
     const bool is_long = GENERATE(true, false);
     const Settings settings =
         is_long ? settings_of({"--broker", "mqtt://b.example:2", "--udp", "127.0.0.1:3", "--udp", "[::1]:4", "--id",
-                               "9", "--name", "barn", "--topic", "5=a/b", "--topic", "6=c=d", "--log-level", "debug"})
+                               "9", "--name", "barn", "--state-dir", "/var/lib/barn", "--topic", "5=a/b", "--topic", "6=c=d", "--log-level", "debug"})
                 : settings_of({"-b", "mqtt://b.example:2", "-u", "127.0.0.1:3", "-u", "[::1]:4", "-i", "9", "--name",
-                               "barn", "-t", "5=a/b", "-t", "6=c=d", "-l", "debug"});
+                               "barn", "-s", "/var/lib/barn", "-t", "5=a/b", "-t", "6=c=d", "-l", "debug"});
     CHECK(settings.broker.host == "b.example");
     CHECK(settings.broker.port == "2");
     REQUIRE(settings.udp.size() == 2);
@@ -61,6 +61,7 @@ TEST_CASE("every flag, long and short, reaches the settings") {
     CHECK(settings.core.topics[0].id == 5);
     CHECK(settings.core.topics[0].name == "a/b");
     CHECK(settings.core.topics[1].name == "c=d");
+    CHECK(settings.store.directory == "/var/lib/barn");
     CHECK(settings.log.level == LogLevel::debug);
 }
 

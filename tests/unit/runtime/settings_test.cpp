@@ -58,6 +58,10 @@ const std::map<std::string, std::string> other_values{{"gateway.id", "7"},
                                                       {"gateway.takeover", "\"deny-active\""},
                                                       {"gateway.will_update", "\"reconnect\""},
                                                       {"gateway.retry_exhausted", "\"drop\""},
+                                                      {"gateway.state_dir", "\"/var/lib/mqttsn\""},
+                                                      {"store.commit_interval", "\"0s\""},
+                                                      {"store.synchronous", "\"normal\""},
+                                                      {"store.max_backlog", "65536"},
                                                       {"broker.url", "\"mqtt://broker.example:1884\""},
                                                       {"broker.version", "\"5\""},
                                                       {"broker.keep_alive", "\"30s\""},
@@ -301,6 +305,9 @@ TEST_CASE("impossible values are told with what is allowed") {
         {"[gateway]\nname = \"\"\n", ":2:", "[gateway] name: expected a text that is not empty"},
         {"[gateway]\n\ntakeover = \"never\"\n", ":3:", "one of \"allow\", \"same-host\", \"deny-active\""},
         {"[gateway]\ndiscovery = 1\n", ":2:", "true or false"},
+        {"[store]\ncommit_interval = \"11s\"\n", ":2:", "[store] commit_interval: expected a duration from 0s to 10s"},
+        {"[store]\nsynchronous = \"on\"\n", ":2:", "[store] synchronous: expected one of \"off\", \"normal\", \"full\""},
+        {"[store]\nmax_backlog = \"1KiB\"\n", ":2:", "[store] max_backlog: expected a size from 65536"},
         {"[broker]\nversion = \"4\"\n", ":2:", "one of \"3.1\", \"3.1.1\", \"5\""},
         {"[broker]\nversion = 5\n", ":2:", "one of \"3.1\", \"3.1.1\", \"5\""},
         {"[broker]\nkeep_alive = \"65536s\"\n", ":2:", "a duration from 0s to 65535s"},
@@ -459,6 +466,24 @@ TEST_CASE("the password is the first line of its file") {
     CHECK(loaded.settings.core.broker.password == "open sesame");
     CHECK_THAT(error_of("[broker]\npassword_file = \"/no/such/file\"\n"),
                Contains("password_file = \"/no/such/file\" cannot be read"));
+}
+
+TEST_CASE("the state directory is where the store is, and nothing is kept without one") {
+    CHECK(load("").settings.store.directory.empty());
+    const Loaded loaded = load("[gateway]\nstate_dir = \"/var/lib/no-such-gateway\"\n[store]\nmax_backlog = \"1GiB\"\n");
+    INFO(loaded.text());
+    REQUIRE(loaded.errors.empty());
+    CHECK(loaded.settings.store.directory == "/var/lib/no-such-gateway");
+    CHECK(loaded.settings.store.max_backlog == 1073741824U);
+    CHECK(loaded.settings.store.commit_interval == Duration(50ms));
+    CHECK(loaded.settings.store.synchronous == Synchronous::full);
+}
+
+TEST_CASE("a state directory that is no directory is told") {
+    const TemporaryFile file("text");
+    const std::string path = GENERATE("", "/below");
+    CHECK_THAT(error_of(fmt::format("[gateway]\nstate_dir = \"{}{}\"\n", file.path(), path)),
+               Contains("[gateway] state_dir = \"" + file.path() + path + "\": not a directory"));
 }
 
 TEST_CASE("listed endpoints belong to every listener of their address family") {

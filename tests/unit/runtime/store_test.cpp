@@ -156,7 +156,7 @@ TEST_CASE("whatever gathers before a commit goes into one, announced once") {
     CHECK(read(directory.path()).at(flow_key(7)) == "999");
 }
 
-TEST_CASE("after a pause the first commit goes at once, the next waits for its interval; stop() commits the rest") {
+TEST_CASE("after a pause the first commit goes at once, the next after its interval, and stop() commits the rest") {
     const TemporaryDirectory directory;
     Running r(in(directory.path(), never));
     r.start();
@@ -279,7 +279,7 @@ TEST_CASE("a full disk is told once, tried again without loss, and its end is to
     CHECK(records.at(session_key(2)) == "after");
 }
 
-TEST_CASE("a limit on file sizes neither ends the process nor loses anything; every outage is told") {
+TEST_CASE("a limit on file sizes neither ends the process nor loses anything, and every outage is told") {
     const TemporaryDirectory directory;
     {
         Running r(in(directory.path()));
