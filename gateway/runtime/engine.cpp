@@ -22,6 +22,9 @@ Engine::Engine(Settings settings, Log& log)
         links_.push_back(
             std::make_unique<transports::UdpTransport>(io_, static_cast<LinkId>(links_.size()), each.socket));
     }
+    using std::chrono::duration_cast;
+    settings_.core.unix_time_at_zero =
+        duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()) - now().time_since_epoch();
     Gateway::Naming naming{
         [this](const Endpoint& endpoint) { return links_.at(endpoint.link)->to_string(endpoint.address); },
         [this](const Endpoint& a, const Endpoint& b) {
@@ -33,6 +36,7 @@ Engine::Engine(Settings settings, Log& log)
 Engine::~Engine() = default;
 
 bool Engine::start() {
+    if (settings_.core.durable && !open_store()) return false;
     for (auto& link : links_) {
         const auto started = link->start(*this);
         for (const auto& warning : link->warnings())
@@ -49,6 +53,37 @@ bool Engine::start() {
                                            : settings_.core.broker.client.version == mqtt::Version::v3_1 ? "3.1"
                                                                                                          : "3.1.1"));
     return true;
+}
+
+bool Engine::open_store() {
+    store_ = std::make_unique<Store>(settings_.store);
+    const bool opened =
+        store_->open() && store_->load([this](const RecordKey& key, Bytes image) { gateway_->restore(key, image); });
+    for (const auto& warning : store_->warnings())
+        log_.write(LogLevel::warning, warning);
+    if (!opened) {
+        log_.write(LogLevel::error, store_->error());
+        return false;
+    }
+    store_->start(io_, {[this](CommitId up_to) {
+                            gate_.committed(up_to, *this);
+                            if (!store_failing_) gateway_->set_store_failing(store_->is_full());
+                            schedule_flush();
+                        },
+                        [this](const std::string& what_to_fix) {
+                            log_.write(LogLevel::error, what_to_fix);
+                            set_store_failing(true);
+                        },
+                        [this] {
+                            log_.write(LogLevel::info, "the store takes records again");
+                            set_store_failing(false);
+                        }});
+    return true;
+}
+
+void Engine::set_store_failing(bool failing) {
+    store_failing_ = failing;
+    gateway_->set_store_failing(failing);
 }
 
 int Engine::run() {
@@ -81,37 +116,8 @@ void Engine::on_link_state(LinkId link, bool up, const std::string& reason) {
 }
 
 void Engine::carry_out() {
-    for (const FrameOut& each : out_.frames) {
-        auto& link = *links_.at(each.to.link);
-        if (each.broadcast) {
-            link.broadcast(each.radius, out_.view(each.offset, each.size));
-        } else {
-            link.send(each.to.address, out_.view(each.offset, each.size));
-        }
-    }
-    for (const UpstreamOut& each : out_.upstream) {
-        if (each.action == UpstreamAction::open) {
-            open_socket(each.id);
-            continue;
-        }
-        const auto found = sockets_.find(each.id);
-        if (found == sockets_.end()) continue;
-        switch (each.action) {
-            case UpstreamAction::send:
-                if (found->second->send(out_.view(each.offset, each.size))) unflushed_.push_back(found->second);
-                break;
-            case UpstreamAction::close:
-                found->second->close();
-                sockets_.erase(found);
-                break;
-            case UpstreamAction::abort:
-                found->second->abort();
-                sockets_.erase(found);
-                break;
-            case UpstreamAction::open:
-                break;
-        }
-    }
+    write_records();
+    gate_.pass(out_, last_commit_, *this);
     if (!out_.log.empty()) {
         const auto time = std::chrono::steady_clock::now();
         for (const LogEntry& each : out_.log)
@@ -120,6 +126,50 @@ void Engine::carry_out() {
     out_.clear();
     schedule_flush();
     rearm();
+}
+
+void Engine::write_records() {
+    if (out_.store.empty()) return;
+    store_->append(++last_commit_, out_.store, out_.octets);
+    if (store_->is_full()) gateway_->set_store_failing(true);
+}
+
+void Engine::leave(const FrameOut& frame, Bytes octets) {
+    auto& link = *links_.at(frame.to.link);
+    if (frame.broadcast) {
+        link.broadcast(frame.radius, octets);
+    } else {
+        link.send(frame.to.address, octets);
+    }
+}
+
+void Engine::leave(const UpstreamOut& action, Bytes octets) {
+    if (action.action == UpstreamAction::open) return open_socket(action.id);
+    const auto found = sockets_.find(action.id);
+    if (found == sockets_.end()) return;
+    if (action.action == UpstreamAction::send) {
+        if (found->second->send(octets)) unflushed_.push_back(found->second);
+        return;
+    }
+    if (action.action == UpstreamAction::close) {
+        found->second->close();
+    } else {
+        found->second->abort();
+    }
+    sockets_.erase(found);
+}
+
+void Engine::overflowed(UpstreamId id) {
+    const auto found = sockets_.find(id);
+    if (found != sockets_.end()) {
+        found->second->abort();
+        sockets_.erase(found);
+    }
+    boost::asio::post(io_, [this, id] {
+        if (shutting_down_) return;
+        gateway_->on_upstream_closed(id, "too much waits for the disk", now(), out_);
+        carry_out();
+    });
 }
 
 void Engine::open_socket(UpstreamId id) {
@@ -201,6 +251,10 @@ void Engine::shut_down() {
     signals_.clear();  // from here on a second signal ends the process by default
     gateway_->shutdown(now(), out_);
     carry_out();
+    if (store_) {
+        if (!store_->stop()) log_.write(LogLevel::error, store_->error());
+        gate_.committed(last_commit_, *this);
+    }
     flush();
     for (auto& link : links_)
         link->stop();
@@ -216,6 +270,16 @@ void Engine::log_counters() {
         if (value != 0) line += fmt::format(", {} {}", name, value);
     });
     log_.write(LogLevel::info, line);
+    if (store_) {
+        const StoreCounters c = store_->counters();
+        log_.write(
+            LogLevel::info,
+            fmt::format("store: {} commits, {} records and {} octets written, {} pages, {} checkpoints, {} "
+                        "failures, longest commit {} ms, {} sessions wait",
+                        c.commits, c.records_written, c.octets_written, c.pages_written, c.checkpoints, c.failures,
+                        std::chrono::duration_cast<std::chrono::milliseconds>(c.longest_commit).count(),
+                        gate_.waiting()));
+    }
     for (const auto& link : links_) {
         const auto& c = link->counters();
         log_.write(LogLevel::info,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gateway/core/gateway.hpp"
+#include "gateway/core/output_gate.hpp"
 #include "gateway/runtime/broker_socket.hpp"
 #include "gateway/runtime/log.hpp"
 #include "gateway/runtime/settings.hpp"
@@ -16,12 +17,12 @@
 
 namespace mqttsn::gateway {
 
-class Engine final : private transports::FrameHandler {
+class Engine final : private transports::FrameHandler, private OutputGate::Exit {
 public:
     Engine(Settings settings, Log& log);
-    ~Engine();
+    ~Engine() override;
 
-    /// Opens all links. False (after logging why) when one cannot be opened.
+    /// Reads the store, opens all links. False (after logging why) when one cannot be opened.
     bool start();
     /// Until SIGTERM or SIGINT. Returns the exit code.
     int run();
@@ -30,9 +31,15 @@ private:
     void on_frame(const FrameInfo& info, Bytes frame) override;
     void on_link_state(LinkId link, bool up, const std::string& reason) override;
     void on_batch_end() override;
+    void leave(const FrameOut& frame, Bytes octets) override;
+    void leave(const UpstreamOut& action, Bytes octets) override;
+    void overflowed(UpstreamId id) override;
 
     TimePoint now() const noexcept;
+    bool open_store();
     void carry_out();
+    void write_records();
+    void set_store_failing(bool failing);
     void open_socket(UpstreamId id);
     void schedule_flush();
     void flush();
@@ -55,6 +62,10 @@ private:
     std::unordered_map<UpstreamId, std::shared_ptr<BrokerSocket>> sockets_;
     std::vector<std::weak_ptr<BrokerSocket>> unflushed_;
     Outbox out_;
+    OutputGate gate_;
+    std::unique_ptr<Store> store_;
+    CommitId last_commit_ = 0;
+    bool store_failing_ = false;
     std::unique_ptr<Gateway> gateway_;
     bool flush_scheduled_ = false;
     bool shutting_down_ = false;

@@ -156,6 +156,10 @@ private:
     // Opening the store finds out the rest; this much can be told without touching anything.
     void state_directory() {
         settings_.store.directory = settings_.state_dir;
+        settings_.core.durable = !settings_.state_dir.empty();
+        if (settings_.core.delivery.up == DeliveryUp::store && !settings_.core.durable) {
+            error("[delivery] up = \"store\" needs a place to store: set [gateway] state_dir");
+        }
         std::error_code failure;
         const auto status = std::filesystem::status(settings_.store.directory, failure);
         const bool is_other = std::filesystem::exists(status) && !std::filesystem::is_directory(status);

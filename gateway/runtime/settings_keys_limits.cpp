@@ -56,6 +56,9 @@ void add_limits_and_log(std::vector<SettingKey>& keys) {
                            max_int, MQTTSN_AT(core.limits.pending_connects_per_source)));
     keys.push_back(
         integer("limits", "client_id_octets", "longest client id", 1, 65535, MQTTSN_AT(core.limits.client_id_octets)));
+    keys.push_back(integer("limits", "reconnects_per_second",
+                           "broker connections opened again after a restart of the gateway", 1, 1000000,
+                           MQTTSN_AT(core.limits.reconnects_per_second)));
     keys.push_back(boolean("limits", "client_id_strict", "at most 23 characters, as the specification says",
                            MQTTSN_AT(core.limits.client_id_strict)));
     keys.push_back(boolean("limits", "client_id_assign", "give an id to devices that send none with CleanSession=1",

@@ -11,14 +11,17 @@ Received = collections.namedtuple("Received", "topic payload qos retain")
 
 
 class Application:
-    """Connected when constructed; collects what it receives."""
+    """Connected when constructed; collects what it receives, or hands each message to `on_each`."""
 
-    def __init__(self, broker, client_id="", version=paho.MQTTv311, username=None, password=None):
+    def __init__(self, broker, client_id="", version=paho.MQTTv311, username=None, password=None, clean=True,
+                 on_each=None):
+        self._on_each = on_each
         self._messages = []
         self._done = set()
         self._changed = threading.Condition()
         self._markers = 0
-        self._client = paho.Client(client_id or f"application-{id(self):x}", protocol=version)
+        self._client = paho.Client(client_id or f"application-{id(self):x}", protocol=version,
+                                   clean_session=None if version == paho.MQTTv5 else clean)
         self._client.on_connect = lambda *_: self._note("connect")
         self._client.on_subscribe = lambda _client, _userdata, packet_id, *_: self._note(("subscribe", packet_id))
         self._client.on_message = self._on_message
@@ -34,6 +37,8 @@ class Application:
             self._changed.notify_all()
 
     def _on_message(self, _client, _userdata, message):
+        if self._on_each is not None and not message.topic.startswith("marker/"):
+            return self._on_each(message)
         with self._changed:
             # paho's own messages are equal whenever their packet ids are.
             self._messages.append(Received(message.topic, message.payload, message.qos, bool(message.retain)))

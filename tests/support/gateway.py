@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import tempfile
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def toml(sections):
     return text
 
 
+def free_udp_port():
+    """Of the loopback, for a gateway that comes back on it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Gateway:
     """Started from a configuration file made of `sections`; stopped by SIGTERM, which must end with code 0."""
 
@@ -36,11 +44,15 @@ class Gateway:
         sections["broker"] = {"url": broker_url, **sections.get("broker", {})}
         sections["timers"] = {**QUICK_TIMERS, **sections.get("timers", {})}
         sections.setdefault("udp", [{"listen": "127.0.0.1:0"}])
-        path = self.directory / "gateway.toml"
-        path.write_text(toml(sections))
-        self._process = Process([programs() / "mqttsn-gateway", "--config", path])
+        self._listeners = len(sections["udp"])
+        (self.directory / "gateway.toml").write_text(toml(sections))
+        self.start(ready)
+
+    def start(self, ready=True):
+        """Also after kill() or terminate(); then on the same ports if the configuration names them."""
+        self._process = Process([programs() / "mqttsn-gateway", "--config", self.directory / "gateway.toml"])
         try:
-            self.addresses = [self._listener(number) for number in range(len(sections["udp"]))]
+            self.addresses = [self._listener(number) for number in range(self._listeners)]
             if ready:
                 self.wait_for("broker: connected")
         except BaseException:
