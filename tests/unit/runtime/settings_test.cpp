@@ -62,6 +62,11 @@ const std::map<std::string, std::string> other_values{{"gateway.id", "7"},
                                                       {"store.commit_interval", "\"0s\""},
                                                       {"store.synchronous", "\"normal\""},
                                                       {"store.max_backlog", "65536"},
+                                                      {"delivery.up", "\"store\""},
+                                                      {"delivery.store_qos0", "true"},
+                                                      {"delivery.max_messages", "1"},
+                                                      {"delivery.max_octets", "1024"},
+                                                      {"delivery.max_age", "\"86400s\""},
                                                       {"broker.url", "\"mqtt://broker.example:1884\""},
                                                       {"broker.version", "\"5\""},
                                                       {"broker.keep_alive", "\"30s\""},
@@ -125,6 +130,7 @@ const std::map<std::string, std::string> other_values{{"gateway.id", "7"},
                                                       {"limits.pending_connects", "1"},
                                                       {"limits.pending_connects_per_source", "1"},
                                                       {"limits.client_id_octets", "65535"},
+                                                      {"limits.reconnects_per_second", "1"},
                                                       {"limits.client_id_strict", "true"},
                                                       {"limits.client_id_assign", "true"},
                                                       {"limits.frames_per_second_per_source", "0.5"},
@@ -496,4 +502,9 @@ TEST_CASE("listed endpoints belong to every listener of their address family") {
     CHECK(loaded.settings.core.forwarder.endpoints == std::vector<Endpoint>{{0, address}, {2, address}});
     REQUIRE(loaded.settings.core.qos_minus_one.allowed.size() == 1);
     CHECK(loaded.settings.core.qos_minus_one.allowed[0].link == 1);
+}
+
+TEST_CASE("messages can be taken into the store only where there is one") {
+    CHECK_THAT(error_of("[delivery]\nup = \"store\"\n"), Catch::Matchers::Contains("set [gateway] state_dir"));
+    CHECK(load("[gateway]\nstate_dir = \"/var/lib/no-such-gateway\"\n[delivery]\nup = \"store\"\n").errors.empty());
 }
