@@ -7,12 +7,13 @@
 
 namespace {
 
+using mqttsn::tools::add_bench;
 using mqttsn::tools::add_dump;
 using mqttsn::tools::add_publish;
 using mqttsn::tools::add_simulate;
 using mqttsn::tools::add_subscribe;
 
-constexpr std::array commands{add_publish, add_subscribe, add_simulate, add_dump};
+constexpr std::array commands{add_publish, add_subscribe, add_simulate, add_dump, add_bench};
 
 }  // namespace
 
