@@ -87,6 +87,10 @@ class Gateway:
         """The number of the line that has `text`: where to look on for what must follow it."""
         return next(number for number, line in enumerate(self.lines) if text in line)
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def is_running(self):
         return self._process.is_running()
 

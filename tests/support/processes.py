@@ -83,6 +83,10 @@ class Process:
                     raise AssertionError(f"{self.name} ({why}) did not say {pattern!r} but:\n{said}")
                 self._changed.wait(remaining)
 
+    @property
+    def pid(self):
+        return self._child.pid
+
     def is_running(self):
         return self._child.poll() is None
 

@@ -6,6 +6,10 @@
 
 namespace mqttsn::tools::benchmark {
 
+/// Of the program, when a message that the protocol promises was lost or doubled. (Wrong usage has the same code, but
+/// then nothing was measured and nothing is printed on standard output.)
+constexpr int exit_promise_broken = 2;
+
 /// What was measured; what does not belong to the scenario or was not asked for is absent.
 struct Report {
     Options options;

@@ -49,18 +49,29 @@ void Fleet::close() {
 }
 
 void Fleet::send(std::uint32_t client, const sn::Packet& packet) {
-    frame_.clear();
-    if (!sn::encode(packet, longest_frame, frame_)) {
+    if (sn::encode(packet, longest_frame, frames_)) {
+        queue_.push_back({client, frames_.size()});
+    } else {
         ++counters_.not_sent;
-        return;
     }
-    const auto put = [&] { return ::send(sockets_[client], frame_.data(), frame_.size(), MSG_NOSIGNAL) >= 0; };
-    bool sent = put();
-    if (!sent && errno == ECONNREFUSED) {  // speaks of an earlier datagram, and this one has not left
-        unreachable_ = true;
-        sent = put();
+}
+
+void Fleet::flush() {
+    std::size_t begin = 0;
+    for (const Queued& each : queue_) {
+        const auto put = [&] {
+            return ::send(sockets_[each.client], frames_.data() + begin, each.end - begin, MSG_NOSIGNAL) >= 0;
+        };
+        bool sent = put();
+        if (!sent && errno == ECONNREFUSED) {  // speaks of an earlier datagram, and this one has not left
+            unreachable_ = true;
+            sent = put();
+        }
+        ++(sent ? counters_.sent : counters_.not_sent);
+        begin = each.end;
     }
-    ++(sent ? counters_.sent : counters_.not_sent);
+    queue_.clear();
+    frames_.clear();
 }
 
 std::optional<sn::Packet> Fleet::receive(std::uint32_t client) {

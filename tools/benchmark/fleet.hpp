@@ -32,7 +32,10 @@ public:
     std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(sockets_.size()); }
     int socket(std::uint32_t client) const noexcept { return sockets_[client]; }
 
+    /// Appends a frame to those that the next flush() sends. Many at once cost less than one by one: the gateway is
+    /// woken up once for all of them.
     void send(std::uint32_t client, const sn::Packet& packet);
+    void flush();
     /// One datagram, if one is there; its views are valid until the next call. nullopt: none, or malformed.
     std::optional<sn::Packet> receive(std::uint32_t client);
 
@@ -40,8 +43,14 @@ public:
     bool is_unreachable() const noexcept { return unreachable_; }  ///< ICMP said that nobody listens there
 
 private:
+    struct Queued {
+        std::uint32_t client = 0;
+        std::size_t end = 0;  // in frames_
+    };
+
     std::vector<int> sockets_;
-    Buffer frame_;
+    Buffer frames_;
+    std::vector<Queued> queue_;
     std::array<std::byte, 65536> datagram_{};
     FleetCounters counters_;
     bool unreachable_ = false;

@@ -60,7 +60,7 @@ HandshakeResult Handshake::run() {
             next_scan = now + scan_every;
             if (result_.done == 0 && result_.failed > 0) break;  // the others would wait as long, and in vain
         }
-        const bool has_more = paced && next_ < clients_.size() && in_flight_ < options_.in_flight;
+        const bool has_more = paced && next_ < clients_.size() && in_flight_ < options_.requests_in_flight();
         const std::uint32_t done_before = result_.done;
         network_.turn(*this, has_more ? std::min(next_scan, intended(next_)) : next_scan);
         if (result_.done > done_before) last = now_ns();
@@ -71,7 +71,8 @@ HandshakeResult Handshake::run() {
 
 void Handshake::start_due(std::int64_t now) {
     const bool paced = kind_ == Kind::connect && options_.is_open_loop();
-    while (next_ < clients_.size() && in_flight_ < options_.in_flight && (!paced || intended(next_) <= now)) {
+    while (next_ < clients_.size() && in_flight_ < options_.requests_in_flight() &&
+           (!paced || intended(next_) <= now)) {
         clients_[next_].intended_at = paced ? intended(next_) : now;
         ++in_flight_;
         ask(next_++, now);

@@ -53,6 +53,7 @@ std::int64_t Load::intended(std::uint64_t message) const noexcept {
 
 TrialResult Load::run() {
     const std::int64_t cpu_before = own_cpu_ns();
+    const std::int64_t user_cpu_before = own_user_cpu_ns();
     begin_ = last_progress_ = now_ns();
     std::int64_t next_scan = begin_ + scan_every;
     while (result_.failure.empty() && (result_.failure = network_.failure()).empty()) {
@@ -74,6 +75,7 @@ TrialResult Load::run() {
     result_.foreign += arrivals_.unknown();
     result_.elapsed_ns = last_progress_ - begin_;
     result_.own_cpu_ns = own_cpu_ns() - cpu_before;
+    result_.own_user_cpu_ns = own_user_cpu_ns() - user_cpu_before;
     return std::move(result_);
 }
 
@@ -99,7 +101,7 @@ void Load::start_due(std::int64_t now) {
         }
         return;
     }
-    while (!ready_.empty() && in_flight_ < options_.in_flight) {
+    while (!ready_.empty() && in_flight_ < options_.messages_in_flight()) {
         const std::uint32_t client = ready_.front();
         if (clients_[client].next_sequence < arrivals_.quota(client) && !start(client, now, now)) return;
         ready_.pop_front();

@@ -23,9 +23,10 @@ struct TrialResult {
     std::int64_t elapsed_ns = 0;       ///< from the first intended sending to the last arrival or acknowledgement
     std::int64_t gateway_cpu_ns = 0;
     std::int64_t own_cpu_ns = 0;
-    Histogram delay;            ///< intended sending to arrival; with rtt to the arrival back at the device
-    Histogram acknowledgement;  ///< intended sending to the end of the QoS 1 or 2 exchange of the sending device
-    std::string failure;        ///< why it ended early; empty otherwise
+    std::int64_t own_user_cpu_ns = 0;  ///< without what the kernel does for the sockets
+    Histogram delay;                   ///< intended sending to arrival; with rtt to the arrival back at the device
+    Histogram acknowledgement;         ///< intended sending to the end of the QoS 1 or 2 exchange of the sending device
+    std::string failure;               ///< why it ended early; empty otherwise
 
     std::uint64_t lost() const noexcept { return sent - arrived; }
     double rate() const noexcept {

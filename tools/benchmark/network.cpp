@@ -75,6 +75,7 @@ void Network::await_writable(bool wanted) {
 }
 
 bool Network::turn(Listener& listener, std::int64_t until) {
+    fleet_.flush();
     if (broker_.is_open()) {
         broker_.flush();
         await_writable(broker_.wants_to_write());

@@ -31,7 +31,8 @@ public:
     Fleet& fleet() noexcept { return fleet_; }
     BrokerLink& broker() noexcept { return broker_; }
 
-    /// Flushes to the broker, waits until `until` (monotonic ns) at most, and hands out what came. False: nothing came.
+    /// Sends what was appended, waits until `until` (monotonic ns) at most, and hands out what came. False: nothing
+    /// came.
     bool turn(Listener& listener, std::int64_t until);
 
     bool is_interrupted() const noexcept { return interrupted_; }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -55,6 +56,12 @@ std::int64_t now_ns() noexcept {
 }
 std::int64_t own_cpu_ns() noexcept {
     return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+std::int64_t own_user_cpu_ns() noexcept {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return std::int64_t{usage.ru_utime.tv_sec} * 1'000'000'000 + std::int64_t{usage.ru_utime.tv_usec} * 1000;
 }
 
 Result<std::int64_t> cpu_ns(pid_t pid) {

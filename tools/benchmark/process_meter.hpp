@@ -12,6 +12,8 @@ std::int64_t now_ns() noexcept;
 
 /// CPU time that this process used so far, exact.
 std::int64_t own_cpu_ns() noexcept;
+/// The part of it outside the kernel, as far as the kernel's sampling tells.
+std::int64_t own_user_cpu_ns() noexcept;
 
 /// CPU time that the living threads of a process used so far: to the nanosecond where the kernel keeps schedstat, else
 /// to the clock tick. A thread that ended takes its share with it, so compare only over times in which none does.

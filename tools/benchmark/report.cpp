@@ -87,8 +87,9 @@ void put_load(Out out, const Report& report) {
     put_delays(out, "acknowledged", trial->acknowledgement);
     put_gateway_cpu(out, report, trial->gateway_cpu_ns, trial->sent,
                     report.options.scenario == Scenario::rtt ? "round trip" : "message");
-    fmt::format_to(out, "  bench: {:.2f} us CPU per message\n",
-                   trial->sent > 0 ? us(trial->own_cpu_ns) / static_cast<double>(trial->sent) : 0.0);
+    const auto messages = static_cast<double>(std::max<std::uint64_t>(trial->sent, 1));
+    fmt::format_to(out, "  bench: {:.2f} us CPU per message, {:.2f} of it outside the kernel\n",
+                   us(trial->own_cpu_ns) / messages, us(trial->own_user_cpu_ns) / messages);
 }
 
 }  // namespace
@@ -123,7 +124,7 @@ bool Report::promises_kept() const noexcept {
 int Report::exit_code() const noexcept {
     // What was cut short has messages on their way: they are not lost yet.
     if (!failure.empty()) return exit_failed;
-    if (!promises_kept()) return exit_usage;
+    if (!promises_kept()) return exit_promise_broken;
     const bool all_acknowledged =
         std::ranges::all_of(trials, [](const TrialResult& each) { return each.unacknowledged == 0; });
     return all_acknowledged || options.search ? exit_ok : exit_failed;

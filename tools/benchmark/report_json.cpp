@@ -56,7 +56,8 @@ json::object trial_object(const Report& report, const TrialResult& trial) {
                         {"seconds", rounded(seconds(trial.elapsed_ns))},
                         {"per_second", rounded(trial.rate())},
                         {"delay_us", delays(trial.delay)},
-                        {"bench_cpu_us_per_message", share(trial.own_cpu_ns, trial.sent)}};
+                        {"bench_cpu_us_per_message", share(trial.own_cpu_ns, trial.sent)},
+                        {"bench_user_cpu_us_per_message", share(trial.own_user_cpu_ns, trial.sent)}};
     if (trial.rate_asked > 0) {
         object["per_second_asked"] = rounded(trial.rate_asked);
         object["held"] = Report::held(trial);
@@ -72,7 +73,8 @@ json::object options_object(const Options& options) {
             {"qos", options.qos},
             {"size", options.size},
             {"window", options.window},
-            {"in_flight", options.in_flight},
+            {"in_flight",
+             options.scenario == Scenario::connect ? options.requests_in_flight() : options.messages_in_flight()},
             {"rate", options.rate}};
 }
 

@@ -37,7 +37,7 @@ void add_load_options(CLI::App& app, Options& options) {
     app.add_option("-q,--qos", options.qos, "QoS 0, 1 or 2 [0]")->check(CLI::Range(0, 2));
     app.add_option("--size", options.size, "Octets of a payload [32]")->check(CLI::Range(1, 65000));
     app.add_option("--window", options.window, "Messages of one client on their way [1]")->check(CLI::Range(1, 1000));
-    app.add_option("--in-flight", options.in_flight, "Messages, or connects, of all clients on their way [512]")
+    app.add_option("--in-flight", options.in_flight, "Of all clients on their way [512 messages, 64 connects]")
         ->check(CLI::Range(1, 1'000'000));
     app.add_option("--rate", options.rate,
                    "Messages (or connects) per second, whatever comes back; delays count from the intended time "
