@@ -1,6 +1,7 @@
 """mqttsn bench: every scenario, and its own meter checked with frames that a proxy drops, doubles and delays."""
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -330,6 +331,20 @@ class Bench(IntegrationTest):
                                         prefix=["prlimit", "--nofile=200:200", *as_user])
         self.assertEqual(code, 1)
         self.assertRegex(error, "500 clients need 564 open files and 200 are allowed: raise the limit")
+
+    def test_the_script_makes_a_table_of_all_loads(self):
+        script = Path(__file__).resolve().parents[2] / "tools" / "bench"
+        output = self.broker.directory / "bench.json"
+        done = subprocess.run([script, "--quick", "--no-build", "--clients", "5,20", "--messages", "200", "--output", output],
+                              capture_output=True, text=True, timeout=LONG, env={**os.environ, "MQTTSN_BIN": str(programs())})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(output.read_text())
+        self.assertEqual([figures["clients"] for figures in result["figures"]], [5, 20])
+        for figures in result["figures"]:
+            for load in ("up 0", "up 1", "up 2", "down 0", "down 1", "down 2", "rtt 0", "rtt 1", "rtt 2"):
+                self.assertEqual(figures[load]["messages"]["lost"], 0)
+        self.assertRegex(done.stdout, r"\| clients \| up QoS 0 \|")
+        self.assertEqual(len(re.findall(r"^\| 20 \|", done.stdout, re.M)), 4)
 
     def test_a_gateway_that_ends_is_noticed(self):
         gateway = self.start_gateway(self.broker, broker={"gateway_client_id": "short-lived"})
