@@ -122,6 +122,7 @@ EchoResult measure_echo(std::uint32_t clients, std::uint32_t echoes, std::size_t
     EchoResult result = EchoLoad(network, echoes, payload_size).run();
     const auto after = cpu_ns(process.pid());
     if (before && after) result.cpu_ns = *after - *before;
+    if (network.is_interrupted()) error = "interrupted";
     return result;
 }
 
