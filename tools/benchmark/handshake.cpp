@@ -35,6 +35,7 @@ Handshake::Handshake(Kind kind, Network& network, const Names& names, const Opti
       names_(names),
       options_(options),
       topic_ids_(topic_ids),
+      is_paced_(kind == Kind::connect && options.scenario == Scenario::connect && options.is_open_loop()),
       clients_(network.fleet().size()) {
     topic_ids_.resize(clients_.size());
 }
@@ -44,7 +45,6 @@ std::int64_t Handshake::intended(std::uint32_t client) const noexcept {
 }
 
 HandshakeResult Handshake::run() {
-    const bool paced = kind_ == Kind::connect && options_.is_open_loop();
     begin_ = now_ns();
     std::int64_t last = begin_;
     std::int64_t next_scan = begin_ + scan_every;
@@ -60,7 +60,7 @@ HandshakeResult Handshake::run() {
             next_scan = now + scan_every;
             if (result_.done == 0 && result_.failed > 0) break;  // the others would wait as long, and in vain
         }
-        const bool has_more = paced && next_ < clients_.size() && in_flight_ < options_.requests_in_flight();
+        const bool has_more = is_paced_ && next_ < clients_.size() && in_flight_ < options_.requests_in_flight();
         const std::uint32_t done_before = result_.done;
         network_.turn(*this, has_more ? std::min(next_scan, intended(next_)) : next_scan);
         if (result_.done > done_before) last = now_ns();
@@ -70,10 +70,9 @@ HandshakeResult Handshake::run() {
 }
 
 void Handshake::start_due(std::int64_t now) {
-    const bool paced = kind_ == Kind::connect && options_.is_open_loop();
     while (next_ < clients_.size() && in_flight_ < options_.requests_in_flight() &&
-           (!paced || intended(next_) <= now)) {
-        clients_[next_].intended_at = paced ? intended(next_) : now;
+           (!is_paced_ || intended(next_) <= now)) {
+        clients_[next_].intended_at = is_paced_ ? intended(next_) : now;
         ++in_flight_;
         ask(next_++, now);
     }

@@ -61,6 +61,7 @@ private:
     const Names& names_;
     const Options& options_;
     std::vector<sn::TopicId>& topic_ids_;
+    const bool is_paced_;
     std::vector<Client> clients_;
     HandshakeResult result_;
     std::int64_t begin_ = 0;
