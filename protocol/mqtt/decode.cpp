@@ -131,6 +131,8 @@ Connect read_connect(Version version, Reader& in) {
         in.fail();
     const auto flags = in.octet();
     if ((flags & 1U) != 0) in.fail();
+    // Only MQTT 5 knows a password without a user name.
+    if (version != Version::v5 && (flags & 0xC0U) == 0x40U) in.fail();
     packet.clean_start = (flags & 0x02U) != 0;
     packet.keep_alive_s = in.word();
     packet.properties = in.properties(version, place_of(PacketType::connect));
@@ -194,6 +196,8 @@ Subscribe read_subscribe(Version version, Reader& in) {
         const auto filter = in.text();
         const auto options = in.octet();
         if ((options & 3U) == 3U || (version != Version::v5 && options > 2)) in.fail();
+        // MQTT 5.0, 3.8.3.1: Retain Handling is 0 to 2, the two highest bits are reserved.
+        if ((options & 0x30U) == 0x30U || (options & 0xC0U) != 0) in.fail();
         packet.topics.push_back({filter, options});
     } while (in.ok() && !in.at_end());
     return packet;

@@ -99,7 +99,7 @@ std::vector<MqttVector> connection_vectors() {
          hex("10 19 0004 4D51 5454 04 EC 000A 0001 63 0001 77 0001 6D 0001 75 0001 70"),
          full_connect()},
         {"CONNECT with everything", v5,
-         hex("10 44 0004 4D51 5454 05 EC 000A 22 11 00000E10 21 0010 27 00100000 22 0000 17 00 19 01 15 0002 616D "
+         hex("10 40 0004 4D51 5454 05 EC 000A 1E 11 00000E10 21 0010 27 00100000 22 0000 17 00 19 01 15 0002 616D "
              "16 0002 6164 0001 63 07 18 00000005 01 01 0001 77 0001 6D 0001 75 0001 70"),
          full_connect_5()},
         {"CONNACK, accepted", old, hex("20 02 00 00"), Connack{}},
@@ -107,7 +107,7 @@ std::vector<MqttVector> connection_vectors() {
         {"CONNACK, session present", {Version::v3_1_1}, hex("20 02 01 00"), Connack{true, 0, {}}},
         {"CONNACK, not authorised", v5, hex("20 03 00 87 00"), Connack{false, 0x87, {}}},
         {"CONNACK with everything", v5,
-         hex("20 38 01 00 35 11 FFFFFFFF 21 000A 24 01 25 00 27 00000100 12 0002 6964 22 0003 28 00 29 00 2A 00 "
+         hex("20 32 01 00 2F 11 FFFFFFFF 21 000A 24 01 25 00 27 00000100 12 0002 6964 22 0003 28 00 29 00 2A 00 "
              "13 003C 1A 0001 72 1C 0001 73 1F 0002 6F6B"),
          full_connack_5()},
         {"PINGREQ", all, hex("C0 00"), Pingreq{}},
@@ -138,7 +138,7 @@ std::vector<MqttVector> publish_vectors() {
         {"PUBLISH, topic alias without topic", v5, hex("30 06 0000 03 23 0001"),
          Publish{false, Qos::at_most_once, false, "", 0, {{Id::topic_alias, n(1)}}, {}}},
         {"PUBLISH with everything", v5,
-         hex("32 33 0003 612F 62 000A 2A 01 01 02 0000003C 03 0001 63 08 0001 72 09 0001 64 0B 8001 23 0002 "
+         hex("32 30 0003 612F 62 000A 27 01 01 02 0000003C 03 0001 63 08 0001 72 09 0001 64 0B 8001 23 0002 "
              "26 0001 6B 0001 76 26 0001 6B 0001 77 78"),
          full_publish_5()},
         {"PUBACK", all, hex("40 02 000A"), Puback{10, 0, {}}},
