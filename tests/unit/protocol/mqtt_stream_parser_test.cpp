@@ -73,7 +73,7 @@ Stream long_stream() {
 
 TEST_CASE("a stream in pieces of any size gives the same packets") {
     const auto [octets, packets] = long_stream();
-    for (std::size_t chunk = 1; chunk <= octets.size(); chunk += chunk < 300 ? 1 : 1499) {
+    for (std::size_t chunk = 1; chunk <= octets.size(); chunk += chunk < 64 ? 1 : 1499) {
         CAPTURE(chunk);
         CHECK((parsed(octets, chunk) == packets));
     }
