@@ -1,6 +1,7 @@
 #include "protocol/mqtt/client.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mqttsn::mqtt {
 
@@ -29,6 +30,7 @@ public:
 };
 
 constexpr std::byte dup_flag{0x08};
+constexpr std::size_t packet_ids = 65535;
 
 Properties connect_properties(const ClientOptions& options, bool clean_start) {
     if (options.version != Version::v5) return {};
@@ -99,9 +101,13 @@ std::size_t Client::in_flight_limit() const noexcept {
     return std::min<std::size_t>(options_.max_in_flight, limits_.receive_maximum);
 }
 
+bool Client::has_free_packet_id() const noexcept {
+    return outgoing_.size() + requests_.size() < packet_ids;
+}
+
 PacketId Client::free_packet_id() {
     const auto is_taken = [&](PacketId id) {
-        return id == 0 || find_outgoing(id) != outgoing_.end() || std::ranges::find(requests_, id) != requests_.end();
+        return id == 0 || find_outgoing(id) != outgoing_.end() || std::ranges::binary_search(requests_, id);
     };
     do {
         ++last_packet_id_;
@@ -124,7 +130,8 @@ Result<PacketId> Client::publish(const OutgoingMessage& message, TimePoint now, 
     packet.topic = message.topic;
     packet.payload = message.payload;
     const bool has_id = packet.qos != Qos::at_most_once;
-    if (has_id && outgoing_.size() >= in_flight_limit()) return make_error_code(ClientError::in_flight_full);
+    if (has_id && (outgoing_.size() >= in_flight_limit() || !has_free_packet_id()))
+        return make_error_code(ClientError::in_flight_full);
     if (has_id) packet.packet_id = free_packet_id();
 
     const std::size_t begin = wire.size();
@@ -141,24 +148,29 @@ Result<PacketId> Client::publish(const OutgoingMessage& message, TimePoint now, 
     return packet.packet_id;
 }
 
-Result<PacketId> Client::subscribe(std::string_view filter, Qos qos, TimePoint now, Buffer& wire) {
+template <class Request>
+Result<PacketId> Client::request(Request packet, TimePoint now, Buffer& wire) {
     if (!is_connected()) return make_error_code(ClientError::not_connected);
-    if (filter.size() + 16 > limits_.maximum_packet_size) return make_error_code(ClientError::packet_too_large);
+    if (!has_free_packet_id()) return make_error_code(ClientError::in_flight_full);
     const PacketId id = free_packet_id();
-    requests_.push_back(id);
-    encode(options_.version, Subscribe{id, {{filter, static_cast<std::uint8_t>(qos)}}, {}}, wire);
+    packet.packet_id = id;
+    const std::size_t begin = wire.size();
+    encode(options_.version, std::move(packet), wire);
+    if (wire.size() - begin > limits_.maximum_packet_size) {
+        wire.resize(begin);
+        return make_error_code(ClientError::packet_too_large);
+    }
+    requests_.insert(std::ranges::lower_bound(requests_, id), id);
     last_sent_ = now;
     return id;
 }
 
+Result<PacketId> Client::subscribe(std::string_view filter, Qos qos, TimePoint now, Buffer& wire) {
+    return request(Subscribe{0, {{filter, static_cast<std::uint8_t>(qos)}}, {}}, now, wire);
+}
+
 Result<PacketId> Client::unsubscribe(std::string_view filter, TimePoint now, Buffer& wire) {
-    if (!is_connected()) return make_error_code(ClientError::not_connected);
-    if (filter.size() + 16 > limits_.maximum_packet_size) return make_error_code(ClientError::packet_too_large);
-    const PacketId id = free_packet_id();
-    requests_.push_back(id);
-    encode(options_.version, Unsubscribe{id, {filter}, {}}, wire);
-    last_sent_ = now;
-    return id;
+    return request(Unsubscribe{0, {filter}, {}}, now, wire);
 }
 
 void Client::acknowledge(PacketId packet_id, TimePoint now, Buffer& wire) {

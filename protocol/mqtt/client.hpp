@@ -108,7 +108,7 @@ using Event = std::variant<Connected, Refused, PublishAcknowledged, PublishCompl
 
 enum class ClientError {
     not_connected = 1,   ///< no CONNACK yet; QoS 1/2 are not stored
-    in_flight_full,      ///< max_in_flight or Receive Maximum reached
+    in_flight_full,      ///< max_in_flight or Receive Maximum reached, or every packet id taken
     packet_too_large,    ///< the broker's Maximum Packet Size
     protocol_violation,  ///< the broker sent what the standard forbids here
     malformed_packet,    ///< the broker sent what cannot be parsed
@@ -139,7 +139,7 @@ public:
     /// the broker has none. Errors: not_connected, in_flight_full, packet_too_large.
     Result<PacketId> publish(const OutgoingMessage& message, TimePoint now, Buffer& wire);
 
-    /// One filter each. Emits later: Subscribed, Unsubscribed. Errors: not_connected, packet_too_large.
+    /// One filter each. Emits later: Subscribed, Unsubscribed. Errors: not_connected, in_flight_full, packet_too_large.
     Result<PacketId> subscribe(std::string_view filter, Qos qos, TimePoint now, Buffer& wire);
     Result<PacketId> unsubscribe(std::string_view filter, TimePoint now, Buffer& wire);
 
@@ -198,7 +198,10 @@ private:
     };
     enum class State : std::uint8_t { idle, connecting, connected };
 
+    bool has_free_packet_id() const noexcept;
     PacketId free_packet_id();
+    template <class Request>
+    Result<PacketId> request(Request packet, TimePoint now, Buffer& wire);
     std::size_t in_flight_limit() const noexcept;
     std::vector<Outgoing>::iterator find_outgoing(PacketId id) noexcept;
     std::vector<Incoming>::iterator find_incoming(PacketId id) noexcept;
@@ -221,7 +224,7 @@ private:
     StreamParser parser_;
     std::vector<Outgoing> outgoing_;
     std::vector<Incoming> incoming_;
-    std::vector<PacketId> requests_;  ///< SUBSCRIBE and UNSUBSCRIBE awaiting their acknowledgement
+    std::vector<PacketId> requests_;  ///< SUBSCRIBE and UNSUBSCRIBE awaiting their acknowledgement, in order of the id
     TimePoint last_sent_{};
     TimePoint last_received_{};
     std::optional<TimePoint> ping_sent_;
