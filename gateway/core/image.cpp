@@ -319,15 +319,20 @@ void append_flow_image(Session& session, Buffer& out) {
     out.insert(out.end(), inbound.begin(), inbound.end());
     writer.number(acknowledged_count);
     out.insert(out.end(), acknowledged.begin(), acknowledged.end());
-    writer.number(static_cast<std::uint32_t>(session.interrupted.size() + (front != nullptr ? 1 : 0)));
+    const auto is_apart = [&](const InterruptedDelivery& each) {
+        return front == nullptr || each.packet_id != front->packet_id;
+    };
+    const auto apart = std::ranges::count_if(session.interrupted, is_apart);
+    writer.number(static_cast<std::uint32_t>(apart + (front != nullptr ? 1 : 0)));
     const auto write_delivery = [&](mqtt::PacketId packet_id, sn::MsgId msg_id, bool received) {
         writer.number(packet_id);
         writer.number(msg_id);
         writer.flag(received);
     };
     if (front != nullptr) write_delivery(front->packet_id, front->msg_id, front->received);
-    for (const InterruptedDelivery& each : session.interrupted)
-        write_delivery(each.packet_id, each.msg_id, false);
+    for (const InterruptedDelivery& each : session.interrupted) {
+        if (is_apart(each)) write_delivery(each.packet_id, each.msg_id, false);
+    }
     writer.number(taken_count);
     out.insert(out.end(), on_their_way.begin(), on_their_way.end());
 }

@@ -65,6 +65,8 @@ void Restoration::resume(Session& session, Turn& turn) {
         is_connected = false;
     }
     session.stored.session = session_fingerprint(session);
+    // A late answer to a message of before must not fit one of now.
+    if (session.last_msg_id == 0) session.last_msg_id = static_cast<sn::MsgId>(turn.core.random.below(65535));
     // Without its record such a message cannot be repeated.
     std::erase_if(session.taken.list, [](const TakenMessage& each) { return each.restored && each.topic.empty(); });
     if (session.clean_session) {

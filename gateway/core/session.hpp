@@ -61,7 +61,7 @@ struct InboundExchange {
 };
 
 /// A QoS 2 delivery that the client was sent before the gateway restarted: when the broker repeats the message, the
-/// client must see the same MsgId.
+/// client must see the same MsgId. Kept until the delivery is over, which may be after another restart.
 struct InterruptedDelivery {
     mqtt::PacketId packet_id = 0;
     sn::MsgId msg_id = 0;

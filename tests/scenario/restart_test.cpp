@@ -295,6 +295,29 @@ TEST_CASE("QoS 2 down shows the client one MsgId wherever the gateway is killed"
     CHECK(records(t.talk, RecordKind::flow) == 0);
 }
 
+TEST_CASE("an interrupted QoS 2 delivery keeps its MsgId through a second restart, behind others in the queue",
+          "[SN12-6.10-t][SN12-6.12-f]") {
+    Known t;
+    t.node.subscribes("s/1", Qos::exactly_once);
+    t.talk.broker_publishes("c1", "s/1", "open", Qos::exactly_once, 9);
+    const Received first = receives(t.node);
+    t.restart();
+    // The broker repeats another message first, which the client does not acknowledge yet.
+    t.talk.broker_sends("c1", mqtt::Publish{true, Qos::at_least_once, false, "s/1", 8, {}, as_bytes("before")});
+    t.talk.broker_sends("c1", mqtt::Publish{true, Qos::exactly_once, false, "s/1", 9, {}, as_bytes("open")});
+    receives(t.node);
+    t.restart();
+    t.node.discards();
+    t.talk.broker_sends("c1", mqtt::Publish{true, Qos::exactly_once, false, "s/1", 9, {}, as_bytes("open")});
+    const Received again = receives(t.node);
+    CHECK(again.msg_id == first.msg_id);
+    CHECK(again.dup);
+    t.node.sends(sn::Pubrec{again.msg_id});
+    t.node.expects(sn::Pubrel{again.msg_id});
+    t.node.sends(sn::Pubcomp{again.msg_id});
+    CHECK(records(t.talk, RecordKind::flow) == 0);
+}
+
 TEST_CASE("after PUBCOMP of the client a restart never shows it the message again", "[SN12-6.10-t][SN12-6.12-f]") {
     Known t;
     t.node.subscribes("s/1", Qos::exactly_once);

@@ -114,6 +114,8 @@ bool advance(Session& session, Turn& turn) {
 
 void complete_at_broker(Session& session, const Delivery& delivery, Turn& turn) {
     if (delivery.packet_id == 0) return;
+    std::erase_if(session.interrupted,
+                  [&](const InterruptedDelivery& each) { return each.packet_id == delivery.packet_id; });
     session.upstream.write(
         turn.out, [&](mqtt::Client& client, Buffer& wire) { client.acknowledge(delivery.packet_id, turn.now, wire); });
 }
@@ -124,11 +126,12 @@ namespace {
 void continue_interrupted(Session& session, const mqtt::MessageReceived& message, Delivery& delivery) {
     const auto found = std::ranges::find(session.interrupted, message.packet_id, &InterruptedDelivery::packet_id);
     if (message.qos != Qos::exactly_once || found == session.interrupted.end()) return;
-    if (message.dup) {
-        delivery.msg_id = found->msg_id;
-        delivery.sent = true;
+    if (!message.dup) {
+        session.interrupted.erase(found);  // the packet id came back for another message
+        return;
     }
-    session.interrupted.erase(found);
+    delivery.msg_id = found->msg_id;
+    delivery.sent = true;
 }
 
 }  // namespace
