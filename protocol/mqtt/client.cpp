@@ -31,6 +31,7 @@ public:
 
 constexpr std::byte dup_flag{0x08};
 constexpr std::size_t packet_ids = 65535;
+constexpr ReasonCode packet_too_large_reason = 0x95;
 
 Properties connect_properties(const ClientOptions& options, bool clean_start) {
     if (options.version != Version::v5) return {};
@@ -217,6 +218,12 @@ void Client::resume(bool session_present, TimePoint now, Buffer& wire, std::vect
         }
         std::erase_if(outgoing_, [](const Outgoing& each) { return each.awaits == Outgoing::Awaits::pubcomp; });
     }
+    // Sent again it would only make the broker close the connection, again and again (MQTT 5.0, 3.2.2.3.6).
+    std::erase_if(outgoing_, [&](const Outgoing& each) {
+        const bool is_too_large = each.packet.size() > limits_.maximum_packet_size;
+        if (is_too_large) events.push_back(PublishAcknowledged{each.packet_id, packet_too_large_reason});
+        return is_too_large;
+    });
     for (Outgoing& each : outgoing_) {
         each.sent = false;
         if (each.packet.empty()) continue;

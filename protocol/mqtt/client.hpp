@@ -69,7 +69,8 @@ struct Refused {
     ReasonCode reason = 0;
 };
 /// A QoS 1 publish got PUBACK, or a QoS 2 publish got PUBREC (failure ends it; on success the client sends PUBREL by
-/// itself and the broker has the message). Once per publish.
+/// itself and the broker has the message). Once per publish. Also with reason 0x95 for a publish that cannot be sent
+/// again because a resumed connection has a smaller Maximum Packet Size.
 struct PublishAcknowledged {
     PacketId packet_id = 0;
     ReasonCode reason = 0;

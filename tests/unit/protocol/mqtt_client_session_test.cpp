@@ -184,3 +184,16 @@ TEST_CASE("ids of messages that wait are not given to new ones") {
     CHECK(talk.publish(Qos::at_least_once).value() == 2);
     CHECK(talk.client.in_flight() == 2);
 }
+
+TEST_CASE("a message over the broker's new Maximum Packet Size is given up instead of sent again") {
+    MqttTalk talk(options_of(Version::v5));
+    REQUIRE(talk.connect(false, accepted_5) == "connected");
+    REQUIRE(talk.publish(Qos::at_least_once, "a", "long").value() == 1);
+    REQUIRE(talk.publish(Qos::at_least_once, "a", "x").value() == 2);
+    REQUIRE(talk.publish(Qos::exactly_once, "a", "longer").value() == 3);
+    REQUIRE(talk.hears("50 02 0003") == "acknowledged 3");
+    // Maximum Packet Size 11; what has its PUBREC is no longer large.
+    CHECK(reconnects(talk, false, "20 08 01 00 05 270000000B") == "connected again; acknowledged 1 95");
+    CHECK(talk.sent() == to_hex(hex("3A 07 0001 61 0002 00 78 62 02 0003")));
+    CHECK(talk.client.in_flight() == 2);
+}
