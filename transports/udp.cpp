@@ -177,6 +177,8 @@ Result<std::unique_ptr<AsioSocket>> UdpTransport::Sockets::open(const SocketAddr
         }
         return code;
     }
+    // Set behind bind(): another service is still refused, but tools of this host may listen to our group on our port.
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     return socket;
 }
 

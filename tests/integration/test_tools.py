@@ -157,8 +157,11 @@ class Tools(IntegrationTest):
         free = self.device(self.gateway)
         silent_port = str(free.socket.getsockname()[1])
         code, _, error = self.run_tool("pub", "-t", "x", "-m", "x", "--retry", "0.05", "--retries", "1", port=silent_port)
-        self.assertEqual(code, 1)
+        self.assertEqual(code, 3)
         self.assertRegex(error, f"no gateway answers at 127.0.0.1:{silent_port}")
+        free.close()
+        code, _, error = self.run_tool("sub", "-t", "x", port=silent_port)
+        self.assertEqual((code, error), (3, f"no gateway answers at 127.0.0.1:{silent_port} (port unreachable)\n"))
         code, _, error = self.run_tool("pub", "-t", "long/topic", "-m", "x", "-q", "-1")
         self.assertEqual(code, 1)
         self.assertRegex(error, "QoS -1 needs a topic of two characters")
@@ -166,16 +169,108 @@ class Tools(IntegrationTest):
         self.assertEqual(code, 1)
         self.assertRegex(error, "not subscribed to wrong/#/filter: not supported")
         for arguments in (("pub", "-t", "x"), ("pub", "-t", "x", "-m", "x", "-q", "3"), ("sub",), ("sim", "--nodes", "-1"),
-                          ("pub", "-t", "x", "-m", "x", "--predefined", "0=x"), ("pub", "-t", "x", "-f", "/nowhere/at/all")):
+                          ("pub", "-t", "x", "-m", "x", "--predefined", "0=x"), ("pub", "-t", "x", "-f", "/nowhere/at/all"),
+                          ("pub", "-t", "x/+", "-m", "x"), ("sub", "-t", "x", "-F", "%y"), ("sub", "-t", "x", "--sleep", "20h"),
+                          ("pub", "-t", "abc", "--topic-type", "short", "-m", "x"),
+                          ("pub", "-t", "ab", "-q", "-1", "-m", "x", "--delete-will"), ("sub", "-t", "x", "-W", "soon")):
             with self.subTest(arguments=arguments):
                 self.assertEqual(self.run_tool(*arguments)[0], 2)
+
+    def test_a_refused_connection_is_told_with_its_code(self):
+        gateway = self.start_gateway(self.broker, limits={"clients": 1}, broker={"gateway_client_id": "full"})
+        self.connected(gateway, "the only one")
+        code, _, error = self.run_tool("pub", "-t", "x", "-m", "x", port=str(gateway.address[1]))
+        self.assertEqual(code, 1)
+        self.assertRegex(error, r"^rejected by the gateway at 127.0.0.1:\d+: congestion \(code 1\)")
+
+    def test_pub_sends_to_several_topics(self):
+        application = self.start_application(self.broker, "several/#")
+        self.assertEqual(self.run_tool("pub", "-t", "several/a", "-t", "several/b", "-l", "-q", "1",
+                                       standard_input="1\n2\n"), (0, "", ""))
+        received = {(message.topic, message.payload) for message in application.receive_all(4)}
+        self.assertEqual(received, {(f"several/{topic}", line) for topic in "ab" for line in (b"1", b"2")})
+
+    def test_topic_types_can_be_forced(self):
+        application = self.start_application(self.broker, "tt", "predef/three")
+        for kind, topic, frame in (("normal", "tt", "-> REGISTER 080a0000...." + b"tt".hex()),
+                                   ("short", "tt", "-> PUBLISH 080c02" + b"tt".hex()),
+                                   ("predefined", "3", "-> PUBLISH 080c010003")):
+            process = self.start_tool("pub", "-d", "-t", topic, "--topic-type", kind, "-m", "x", "-q", "0")
+            self.assertEqual(process.wait(), 0, process.log)
+            self.assertRegex(process.log, frame)
+            self.assertEqual(application.receive().topic, "predef/three" if kind == "predefined" else "tt")
+        process = self.subscribed("-t", "3", "--topic-type", "predefined", "-C", "1", "-v")
+        application.publish("predef/three", "by id")
+        self.assertEqual(process.wait(), 0)
+        self.assertIn("3 by id", process.lines)
+
+    def test_wills_are_updated_and_deleted(self):
+        """[SN12C-6.4-a]"""
+        application = self.start_application(self.broker, "will/#")
+        common = ("-t", "x", "-k", "1", "--will-topic", "will/old", "--will-payload", "old")
+        for update in (("--update-will-topic", "will/new", "--update-will-payload", "new", "--update-will-qos", "1"),
+                       ("--update-will-payload", "new")):
+            process = self.subscribed("-i", "updater", *common, *update)
+            process.kill()
+            message = application.receive()
+            topic, qos = ("will/new", 1) if len(update) > 2 else ("will/old", 0)
+            self.assertEqual((message.topic, message.payload, message.qos), (topic, b"new", qos))
+        process = self.subscribed("-i", "deleter", *common, "--delete-will")
+        process.kill()
+        self.broker.wait_for("(deleter.*(exceeded timeout|closed|disconnected)|Received DISCONNECT from deleter)")
+        self.assertEqual(application.leftover(), [])
+
+    def test_a_sleeping_sub_wakes_for_what_the_gateway_kept(self):
+        """[SN12C-6.14-a] [SN12C-6.14-b]"""
+        application = self.start_application(self.broker)
+        process = self.subscribed("-i", "sleeper", "-t", "sleep/+", "-q", "1", "--sleep", "1s", "-C", "2", "-v")
+        process.wait_for("^asleep")
+        application.publish("sleep/a", "first", qos=1)
+        process.wait_for("^sleep/a first$")
+        process.wait_for("-> PINGREQ ..16736c6565706572")
+        process.wait_for("^asleep", process.lines.index("sleep/a first"))
+        application.publish("sleep/b", "second", qos=1)
+        self.assertEqual(process.wait(), 0)
+        self.assertIn("sleep/b second", process.lines)
+        self.broker.wait_for("Received DISCONNECT from sleeper")
+
+    def test_a_kept_subscription_can_be_left(self):
+        arguments = ("-i", "leaver", "-c", "-q", "1")
+        self.assertEqual(self.run_tool("sub", *arguments, "-t", "left/topic", "-E"), (0, "", ""))
+        self.assertEqual(self.run_tool("sub", *arguments, "-U", "left/topic", "-E"), (0, "", ""))
+        self.start_application(self.broker).publish("left/topic", "nobody wants it", qos=1)
+        self.assertEqual(self.run_tool("sub", *arguments, "-t", "other", "-W", "0.3"), (27, "", ""))
+
+    def test_large_messages_pass_both_ways(self):
+        """[SN12C-5.2.1-a]"""
+        gateway = self.start_gateway(self.broker, udp=[{"listen": "127.0.0.1:0", "max_frame": 65507}],
+                                     broker={"gateway_client_id": "large"})
+        port = str(gateway.address[1])
+        file = self.broker.directory / "large"
+        file.write_bytes(b"0123456789abcdef" * 4000)
+        process = self.start_tool("sub", "-d", "-t", "large", "-q", "2", "-C", "1", "-F", "%l octets", port=port)
+        process.wait_for("subscribed to large ")
+        self.assertEqual(self.run_tool("pub", "-t", "large", "-f", file, "-q", "2", port=port), (0, "", ""))
+        self.assertEqual(process.wait(), 0)
+        self.assertIn("64000 octets", process.lines)
+        file.write_bytes(bytes(65499))
+        code, _, error = self.run_tool("pub", "-t", "large", "-f", file, port=port)
+        self.assertEqual(code, 2)
+        self.assertIn("a message of 65499 octets does not fit into a frame: at most 65498", error)
+
+    def test_help_has_examples_and_exit_codes(self):
+        for command in ("pub", "sub", "discover", "sim"):
+            code, output, _ = self.run_tool(command, "--help")
+            self.assertEqual(code, 0)
+            self.assertIn(f"mqttsn {command} ", output)
+            self.assertIn("Exit codes: 0 ", output)
 
     def test_tools_notice_that_the_gateway_ends(self):
         gateway = self.start_gateway(self.broker, broker={"gateway_client_id": "short-lived"})
         process = self.start_tool("sub", "-d", "-t", "x", "--retry", "0.05", "--retries", "1", port=str(gateway.address[1]))
         process.wait_for("subscribed to x ")
         gateway.terminate()
-        self.assertEqual(process.wait(), 1)
+        self.assertEqual(process.wait(), 3)
         self.assertIn("disconnected by the gateway", process.log)
 
 

@@ -2,13 +2,14 @@
 
 #include "protocol/sn/v12_codec.hpp"
 #include "protocol/topic.hpp"
+#include "tools/commands/duration.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
-#include <csignal>
 #include <random>
 
 namespace mqttsn::tools {
@@ -16,6 +17,7 @@ namespace mqttsn::tools {
 namespace {
 
 constexpr std::size_t longest_client_id = 23;  // SN 5.3.1
+constexpr const char* default_group = "225.1.1.1:1883";
 
 std::optional<Buffer> parse_hex(std::string_view text) {
     if (text.size() % 2 != 0) return std::nullopt;
@@ -29,32 +31,107 @@ std::optional<Buffer> parse_hex(std::string_view text) {
     return octets;
 }
 
+std::optional<sn::TopicId> parse_topic_id(std::string_view text) {
+    sn::TopicId id = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (error != std::errc() || end != text.data() + text.size() || sn::is_reserved(id)) return std::nullopt;
+    return id;
+}
+
+Duration microseconds_of(double seconds) {
+    return Duration(static_cast<Duration::rep>(seconds * 1e6));
+}
+
 std::string made_up_id() {
     return fmt::format("mqttsn-{}-{:04x}", getpid(), std::random_device{}() & 0xFFFFU);
 }
 
 }  // namespace
 
-void add_node_options(CLI::App& app, NodeOptions& options) {
+CLI::Option* takes_seconds(CLI::Option* option, bool may_be_zero) {
+    const auto to_seconds = [may_be_zero](std::string& text) -> std::string {
+        const auto duration = parse_duration(text);
+        if (!duration || (!may_be_zero && *duration <= Duration::zero())) {
+            return fmt::format("\"{}\" is not a time such as 30s, 500ms or 2m", text);
+        }
+        text = fmt::format("{}", std::chrono::duration<double>(*duration).count());
+        return {};
+    };
+    return option->type_name("TIME")->transform(CLI::Validator(to_seconds, ""));
+}
+
+void add_gateway_options(CLI::App& app, GatewayOptions& options) {
+    const std::string group = "Gateway";
     app.set_help_flag("--help", "Print this help and exit");
-    app.add_option("-h,--host", options.host, "Gateway [127.0.0.1]")->type_name("HOST");
-    app.add_option("-p,--port", options.port, "UDP port of the gateway [1883]")->type_name("PORT");
+    app.add_option("-h,--host", options.host, "Gateway [127.0.0.1]")->type_name("HOST")->group(group);
+    app.add_option("-p,--port", options.port, "UDP port of the gateway [1883]")->type_name("PORT")->group(group);
+    app.add_flag("--discover", options.discover, "Search the network for a gateway instead")->group(group);
+    app.add_option("--group", options.groups,
+                   "Multicast group or other address to search; may be repeated [225.1.1.1:1883]")
+        ->type_name("ADDRESS:PORT")
+        ->group(group);
+    app.add_option("--interface", options.interface, "Network interface for multicast [the system's choice]")
+        ->type_name("NAME")
+        ->group(group);
+    takes_seconds(app.add_option("--search-delay", options.search_delay_s,
+                                 "T_SEARCHGW: SEARCHGW waits a random time up to this [5s]"),
+                  true)
+        ->group(group);
+}
+
+void add_timer_options(CLI::App& app, NodeOptions& options) {
+    const std::string group = "Timers";
+    takes_seconds(app.add_option("--retry", options.retry_s, "T_retry [10s]"))->group(group);
+    app.add_option("--retries", options.retries, "N_retry [3]")->type_name("N")->group(group);
+    takes_seconds(app.add_option("--wait", options.wait_s, "T_wait, after the gateway reported congestion [5m]"))
+        ->group(group);
+}
+
+void add_node_options(CLI::App& app, NodeOptions& options) {
+    add_gateway_options(app, options);
+    takes_seconds(app.add_option("--discover-timeout", options.discover_within_s,
+                                 "How long --discover waits for the first gateway [30s]"))
+        ->group("Gateway");
+    add_timer_options(app, options);
     app.add_option("-i,--id", options.client_id, "Client id [made up]")->type_name("ID");
     app.add_option("-k,--keepalive", options.keep_alive_s, "Keep-alive in seconds [60]")->type_name("S");
     app.add_flag("-c,--disable-clean-session", options.keep_session, "Keep the session after disconnecting");
     app.add_flag("-d,--debug", options.debug, "Print every frame");
-    app.add_option("--retry", options.retry_s, "T_retry in seconds [10]")->type_name("S")->check(CLI::PositiveNumber);
-    app.add_option("--retries", options.retries, "N_retry [3]")->type_name("N");
-    app.add_option("--wait", options.wait_s, "T_wait in seconds, after the gateway reported congestion [300]")
-        ->type_name("S")
-        ->check(CLI::PositiveNumber);
     app.add_option("--predefined", options.predefined, "Predefined topic id; may be repeated")->type_name("ID=NAME");
+    app.add_option(
+           "--topic-type", options.topic_type,
+           "normal, predefined or short [predefined if it is, else short if it has two characters, else normal]")
+        ->check(CLI::IsMember({"normal", "predefined", "short"}))
+        ->type_name("TYPE");
     app.add_option("--node-id", options.node_id, "Send as a forwarder would, for this wireless node id")
         ->type_name("HEX");
-    app.add_option("--will-topic", options.will_topic, "Will topic")->type_name("TOPIC");
-    app.add_option("--will-payload", options.will_payload, "Will message")->type_name("TEXT");
-    app.add_option("--will-qos", options.will_qos, "Will QoS [0]")->check(CLI::Range(0, 2));
-    app.add_flag("--will-retain", options.will_retain, "Retain the will");
+    const std::string group = "Will";
+    app.add_option("--will-topic", options.will_topic, "Will topic")->type_name("TOPIC")->group(group);
+    app.add_option("--will-payload", options.will_payload, "Will message")->type_name("TEXT")->group(group);
+    app.add_option("--will-qos", options.will_qos, "Will QoS [0]")->check(CLI::Range(0, 2))->group(group);
+    app.add_flag("--will-retain", options.will_retain, "Retain the will")->group(group);
+}
+
+void add_will_update_options(CLI::App& app, WillUpdateOptions& options) {
+    const std::string group = "Will";
+    auto* topic = app.add_option("--update-will-topic", options.topic, "After connecting, make this the will topic")
+                      ->type_name("TOPIC")
+                      ->group(group);
+    app.add_option_function<std::string>(
+           "--update-will-payload",
+           [&options](const std::string& text) {
+               options.payload = text;
+               options.has_payload = true;
+           },
+           "After connecting, make this the will message")
+        ->type_name("TEXT")
+        ->group(group);
+    app.add_option("--update-will-qos", options.qos, "QoS with --update-will-topic [0]")
+        ->check(CLI::Range(0, 2))
+        ->needs(topic)
+        ->group(group);
+    app.add_flag("--update-will-retain", options.retain, "Retain with --update-will-topic")->needs(topic)->group(group);
+    app.add_flag("--delete-will", options.remove, "After connecting, delete the will")->excludes(topic)->group(group);
 }
 
 std::optional<std::string> make_client_options(const NodeOptions& options, node::ClientOptions& result) {
@@ -66,18 +143,20 @@ std::optional<std::string> make_client_options(const NodeOptions& options, node:
     result.client_id = options.client_id.empty() ? made_up_id() : options.client_id;
     result.clean_session = !options.keep_session;
     result.keep_alive_s = options.keep_alive_s;
-    result.retry = std::chrono::microseconds(static_cast<std::int64_t>(options.retry_s * 1e6));
+    result.retry = microseconds_of(options.retry_s);
     result.retries = options.retries;
-    result.wait = std::chrono::microseconds(static_cast<std::int64_t>(options.wait_s * 1e6));
+    result.wait = microseconds_of(options.wait_s);
     for (const auto& each : options.predefined) {
         const auto equals = each.find('=');
-        sn::TopicId id = 0;
-        const auto [end, error] = std::from_chars(each.data(), each.data() + std::min(equals, each.size()), id);
-        if (equals == std::string::npos || error != std::errc() || end != each.data() + equals || sn::is_reserved(id)) {
+        const auto id = parse_topic_id(std::string_view(each).substr(0, equals));
+        if (equals == std::string::npos || !id) {
             return fmt::format("--predefined {}: expected ID=NAME with an id from 1 to 65534", each);
         }
-        result.predefined[id] = each.substr(equals + 1);
+        result.predefined[*id] = each.substr(equals + 1);
     }
+    if (options.topic_type == "normal") result.topic_type = sn::TopicIdType::normal;
+    if (options.topic_type == "predefined") result.topic_type = sn::TopicIdType::predefined;
+    if (options.topic_type == "short") result.topic_type = sn::TopicIdType::short_name;
     const auto node_id = parse_hex(options.node_id);
     if (!node_id || node_id->size() > 252) return "--node-id: expected 1 to 252 octets in hex, such as 0a0b";
     result.node_id = *node_id;
@@ -89,97 +168,56 @@ std::optional<std::string> make_client_options(const NodeOptions& options, node:
     return std::nullopt;
 }
 
-NodeRun::NodeRun(const NodeOptions& options, node::ClientOptions client, Actions actions)
-    : options_(options), actions_(std::move(actions)) {
-    NodeLink::Handler handler{[this](const node::Event& event) { on_event(event); },
-                              [this](const std::string& reason) { unreachable_ = reason; },
-                              {}};
-    if (options_.debug) {
-        handler.on_frame = [](bool sent, Bytes frame) {
-            const auto packet = sn::decode(frame);
-            std::string hex;
-            for (const std::byte each : frame)
-                hex += fmt::format("{:02x}", static_cast<unsigned>(each));
-            fmt::print(stderr, "{} {} {}\n", sent ? "->" : "<-",
-                       packet ? sn::name_of(sn::type_of(*packet)) : std::string_view("frame"), hex);
-        };
-    }
-    link_ = std::make_unique<NodeLink>(io_, std::move(client), std::move(handler));
-}
-
-int NodeRun::run(bool connect, double timeout_s) {
-    const auto gateway = resolve_gateway(io_, options_.host, options_.port);
-    if (!gateway.endpoint) {
-        fmt::print(stderr, "{}\n", gateway.error);
-        return exit_failed;
-    }
-    if (const auto opened = link_->open(*gateway.endpoint); !opened) {
-        fmt::print(stderr, "cannot open a UDP socket: {}\n", opened.error().message());
-        return exit_failed;
-    }
-    for (const int signal : {SIGINT, SIGTERM})
-        signals_.add(signal);
-    signals_.async_wait([this](boost::system::error_code error, int) {
-        if (!error) finish(exit_ok);
-    });
-    if (timeout_s > 0) {
-        limit_.expires_after(std::chrono::microseconds(static_cast<std::int64_t>(timeout_s * 1e6)));
-        limit_.async_wait([this](boost::system::error_code error) {
-            if (!error) finish(exit_timed_out);
-        });
-    }
-    has_connection_ = connect;
-    if (connect) {
-        link_->act([](node::Client& client, TimePoint now, node::Outbox& out) { client.connect(now, out); });
-    } else {
-        actions_.on_connected(*this);
-    }
-    io_.run();
-    return exit_code_;
-}
-
-void NodeRun::on_event(const node::Event& event) {
-    const auto place = fmt::format("{}:{}", options_.host, options_.port);
-    if (std::holds_alternative<node::Connected>(event)) {
-        was_connected_ = true;
-        if (!finishing_) actions_.on_connected(*this);
-    } else if (const auto* rejected = std::get_if<node::Rejected>(&event)) {
-        fail(fmt::format("rejected by the gateway at {}: {}", place, text_of(rejected->code)));
-    } else if (std::holds_alternative<node::Lost>(event)) {
-        const auto why = unreachable_.empty() ? std::string() : " (" + unreachable_ + ")";
-        if (was_connected_) {
-            fail(fmt::format("the gateway at {} stopped answering{}", place, why));
-        } else {
-            fail(fmt::format("no gateway answers at {}{}", place, why));
+std::optional<std::string> force_topic_type(const std::vector<std::string>& topics, node::ClientOptions& result) {
+    if (!result.topic_type || *result.topic_type == sn::TopicIdType::normal) return std::nullopt;
+    const bool is_short = *result.topic_type == sn::TopicIdType::short_name;
+    for (const auto& topic : topics) {
+        if (has_wildcard(topic)) return fmt::format("-t {}: a wildcard is always of --topic-type normal", topic);
+        if (is_short && topic.size() != 2)
+            return fmt::format("-t {}: --topic-type short needs a topic of two octets", topic);
+        const auto is_name = [&](const auto& each) { return each.second == topic; };
+        if (is_short || std::ranges::any_of(result.predefined, is_name)) continue;
+        const auto id = parse_topic_id(topic);
+        if (!id || result.predefined.contains(*id)) {
+            return fmt::format("-t {}: --topic-type predefined needs an id from 1 to 65534, or --predefined ID={}",
+                               topic, topic);
         }
-    } else if (const auto* ended = std::get_if<node::Disconnected>(&event)) {
-        if (ended->asked || finishing_) return stop(exit_code_);
-        fmt::print(stderr, "disconnected by the gateway at {}; connecting again\n", place);
-    } else {
-        actions_.on_event(*this, event);
+        result.predefined[*id] = topic;
     }
+    return std::nullopt;
 }
 
-void NodeRun::finish(int exit_code) {
-    if (finishing_) return stop(exit_code_);  // asked twice: at once
-    finishing_ = true;
-    exit_code_ = exit_code;
-    if (!has_connection_ || !was_connected_) return stop(exit_code);
-    signals_.async_wait([this](boost::system::error_code error, int) {
-        if (!error) stop(exit_code_);
-    });
-    link_->act([](node::Client& client, TimePoint now, node::Outbox& out) { client.disconnect(now, out); });
+SearchPlaces search_places(const GatewayOptions& options) {
+    SearchPlaces places;
+    const auto groups = options.groups.empty() ? std::vector<std::string>{default_group} : options.groups;
+    for (const auto& each : groups) {
+        const auto address = transports::parse_socket_address(each);
+        if (!address || address->port() == 0) {
+            places.error =
+                fmt::format("--group {}: write an address and a port, 225.1.1.1:1883 or [ff02::1]:1883", each);
+            return places;
+        }
+        places.targets.push_back(*address);
+    }
+    return places;
 }
 
-void NodeRun::fail(const std::string& text) {
-    if (finishing_) return stop(exit_code_);
-    fmt::print(stderr, "{}\n", text);
-    stop(exit_failed);
+node::DiscoveryOptions make_discovery_options(const GatewayOptions& options) {
+    node::DiscoveryOptions result;
+    result.search_delay = microseconds_of(options.search_delay_s);
+    result.default_port = options.port;
+    std::random_device device;
+    result.seed = (static_cast<std::uint64_t>(device()) << 32U) | device();
+    return result;
 }
 
-void NodeRun::stop(int exit_code) {
-    exit_code_ = exit_code;
-    io_.stop();
+void print_frame(bool sent, Bytes frame) {
+    const auto packet = sn::decode(frame);
+    std::string hex;
+    for (const std::byte each : frame)
+        hex += fmt::format("{:02x}", static_cast<unsigned>(each));
+    fmt::print(stderr, "{} {} {}\n", sent ? "->" : "<-",
+               packet ? sn::name_of(sn::type_of(*packet)) : std::string_view("frame"), hex);
 }
 
 std::string text_of(sn::ReturnCode code) {

@@ -18,6 +18,8 @@ NodeLink::~NodeLink() {
 
 Result<void> NodeLink::open(const udp::endpoint& gateway) {
     boost::system::error_code error;
+    if (socket_.is_open()) socket_.close(error);
+    ++opened_;
     socket_.open(gateway.protocol(), error);
     if (!error) socket_.connect(gateway, error);
     if (!error) socket_.non_blocking(true, error);
@@ -56,10 +58,10 @@ void NodeLink::carry_out() {
 }
 
 void NodeLink::wait_readable() {
-    socket_.async_wait(udp::socket::wait_read, [this](boost::system::error_code error) {
+    socket_.async_wait(udp::socket::wait_read, [this, socket = opened_](boost::system::error_code error) {
         if (error) return;
         std::array<std::byte, 65536> datagram;
-        while (socket_.is_open()) {
+        while (socket_.is_open() && socket == opened_) {
             const auto size = ::recv(socket_.native_handle(), datagram.data(), datagram.size(), MSG_DONTWAIT);
             if (size < 0) {
                 if (errno == ECONNREFUSED && handler_.on_error) handler_.on_error("port unreachable");
@@ -70,7 +72,7 @@ void NodeLink::wait_readable() {
             client_.receive(frame, now(), outbox_);
             carry_out();
         }
-        if (socket_.is_open()) wait_readable();
+        if (socket_.is_open() && socket == opened_) wait_readable();
     });
 }
 

@@ -24,7 +24,8 @@ public:
     NodeLink(const NodeLink&) = delete;
     NodeLink& operator=(const NodeLink&) = delete;
 
-    /// A socket of its own, connected to the gateway. Error: of the system.
+    /// A socket of its own, connected to the gateway: nobody else is heard, a former gateway neither. Error: of the
+    /// system.
     Result<void> open(const boost::asio::ip::udp::endpoint& gateway);
     void close();
 
@@ -52,6 +53,7 @@ private:
     boost::asio::steady_timer timer_;
     std::optional<TimePoint> armed_for_;
     bool carrying_out_ = false;
+    std::uint64_t opened_ = 0;  ///< which socket a wait belongs to
 };
 
 /// Host (name or address) and port of a gateway. Error text instead of an endpoint when it cannot be resolved.

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 
 #include <algorithm>
 #include <csignal>
@@ -214,7 +216,7 @@ int Fleet::summary() {
     if (totals_.connects == 0 && nodes_.size() > options_.beacons) {
         fmt::print(stderr, "no gateway answers at {}:{}\n", options_.node.host, options_.node.port);
     }
-    return all_came ? exit_ok : exit_failed;
+    return all_came ? exit_ok : exit_refused;
 }
 
 }  // namespace

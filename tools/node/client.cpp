@@ -9,9 +9,19 @@ namespace mqttsn::node {
 
 namespace {
 
-constexpr std::size_t largest_frame = 65535;
+constexpr std::size_t encapsulation_header = 3;  // without the node id
+constexpr std::size_t publish_header = 9;        // in the 3-octet form
 
 }  // namespace
+
+std::size_t ClientOptions::max_payload() const noexcept {
+    const std::size_t header = publish_header + (node_id.empty() ? 0 : encapsulation_header + node_id.size());
+    return max_frame - std::min(max_frame, header);
+}
+
+std::size_t Client::largest_frame() const noexcept {
+    return options_.max_frame - (options_.node_id.empty() ? 0 : encapsulation_header + options_.node_id.size());
+}
 
 Client::Client(ClientOptions options) : options_(std::move(options)) {}
 
@@ -27,7 +37,7 @@ void Client::send_frame(const Buffer& frame, TimePoint now, Outbox& out) {
 
 bool Client::send(const sn::Packet& packet, TimePoint now, Outbox& out) {
     Buffer frame;
-    if (!sn::encode(packet, largest_frame, frame)) return false;
+    if (!sn::encode(packet, largest_frame(), frame)) return false;
     send_frame(frame, now, out);
     return true;
 }
@@ -37,7 +47,7 @@ bool Client::begin(Slot slot, const sn::Packet& packet, TimePoint now, Outbox& o
     transaction.open = true;
     transaction.sendings = 0;
     transaction.frame.clear();
-    if (!sn::encode(packet, largest_frame, transaction.frame)) {
+    if (!sn::encode(packet, largest_frame(), transaction.frame)) {
         end(slot);
         return false;
     }
@@ -71,10 +81,14 @@ sn::MsgId Client::new_msg_id() noexcept {
 }
 
 std::optional<Client::TopicForm> Client::form_of(const std::string& topic) const {
-    for (const auto& [id, name] : options_.predefined) {
-        if (name == topic) return TopicForm{sn::TopicIdType::predefined, id};
+    const auto may_be = [&](sn::TopicIdType type) { return !options_.topic_type || *options_.topic_type == type; };
+    if (may_be(sn::TopicIdType::predefined)) {
+        for (const auto& [id, name] : options_.predefined) {
+            if (name == topic) return TopicForm{sn::TopicIdType::predefined, id};
+        }
     }
-    if (topic.size() == 2) return TopicForm{sn::TopicIdType::short_name, sn::short_topic(topic)};
+    if (may_be(sn::TopicIdType::short_name) && topic.size() == 2)
+        return TopicForm{sn::TopicIdType::short_name, sn::short_topic(topic)};
     const auto known = ids_.find(topic);
     if (known == ids_.end()) return std::nullopt;
     return TopicForm{sn::TopicIdType::normal, known->second};
@@ -121,6 +135,14 @@ void Client::connect(TimePoint now, Outbox& out) {
           sn::Connect{options_.will.has_value(), options_.clean_session, sn::protocol_id, options_.keep_alive_s,
                       options_.client_id},
           now, out);
+}
+
+void Client::change_gateway(Outbox& out) {
+    ids_.clear();
+    names_.clear();
+    received_.clear();
+    if (unreleased_) out.events.push_back(Published{unreleased_->job.token, sn::ReturnCode::accepted, true});
+    unreleased_.reset();
 }
 
 Token Client::publish(std::string topic, Buffer payload, Qos qos, bool retain, TimePoint now, Outbox& out) {
@@ -242,10 +264,15 @@ bool Client::start(Job& job, TimePoint now, Outbox& out) {
     return true;
 }
 
+// Wildcards have no ids, not even those of two characters.
+bool Client::is_by_name(const std::optional<TopicForm>& form, const std::string& filter) {
+    return !form || form->type == sn::TopicIdType::normal || has_wildcard(filter);
+}
+
 bool Client::start_subscription(Job& job, TimePoint now, Outbox& out) {
     if (transactions_[subscription].open) return false;
     const auto form = form_of(job.topic);
-    const bool by_name = !form || form->type == sn::TopicIdType::normal || has_wildcard(job.topic);
+    const bool by_name = is_by_name(form, job.topic);
     const auto type = by_name ? sn::TopicIdType::normal : form->type;
     const sn::TopicId id = by_name ? sn::TopicId{0} : form->id;
     const sn::MsgId msg_id = new_msg_id();

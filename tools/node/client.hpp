@@ -31,6 +31,13 @@ struct ClientOptions {
     Duration wait = std::chrono::seconds(300);  ///< T_wait
     std::map<sn::TopicId, std::string> predefined;
     Buffer node_id;  ///< not empty: every frame is encapsulated as a forwarder would (SN 5.5)
+    /// Normal: topics are registered even when they are predefined or have two characters; short_name: two characters
+    /// travel as such even when they are predefined. Not given: predefined, else short, else normal.
+    std::optional<sn::TopicIdType> topic_type;
+    std::size_t max_frame = 65507;  ///< octets, encapsulation included; what UDP over IPv4 carries
+
+    /// Octets that fit into a PUBLISH.
+    std::size_t max_payload() const noexcept;
 };
 
 /// Names a request of the application in the event that ends it.
@@ -62,6 +69,7 @@ struct Received {
     Buffer payload;
     Qos qos{};
     bool retain = false;
+    sn::MsgId msg_id = 0;
 };
 struct Asleep {};  ///< DISCONNECT with duration was confirmed, or a wake-up ended with PINGRESP
 struct Disconnected {
@@ -80,6 +88,7 @@ struct ClientCounters {
     std::uint64_t frames_sent = 0;
     std::uint64_t octets_sent = 0;
     std::uint64_t frames_received = 0;
+    std::uint64_t octets_received = 0;
     std::uint64_t retransmissions = 0;
     std::uint64_t malformed = 0;
 };
@@ -90,6 +99,11 @@ public:
 
     /// Emits CONNECT; ends in Connected, Rejected or Lost. Requests that an earlier connection left open start anew.
     void connect(TimePoint now, Outbox& out);
+    /// While disconnected, before connecting to another gateway: what was learnt from the former one is void. A message
+    /// whose PUBREC it sent counts as published there.
+    void change_gateway(Outbox& out);
+    /// Of the next CONNECT.
+    void set_clean_session(bool clean) noexcept { options_.clean_session = clean; }
     /// Queues a message; ends in Published. QoS −1 needs no connection and leaves at once; its topic must be predefined
     /// or two octets long (else Published with not_supported).
     Token publish(std::string topic, Buffer payload, Qos qos, bool retain, TimePoint now, Outbox& out);
@@ -153,6 +167,7 @@ private:
     };
     struct Receiver;
 
+    std::size_t largest_frame() const noexcept;
     /// False, and nothing is sent, when the packet is longer than a frame can be.
     bool send(const sn::Packet& packet, TimePoint now, Outbox& out);
     bool begin(Slot slot, const sn::Packet& packet, TimePoint now, Outbox& out);
@@ -162,6 +177,7 @@ private:
     bool is_answer(Slot slot, sn::MsgId msg_id) const noexcept;
     sn::MsgId new_msg_id() noexcept;
     std::optional<TopicForm> form_of(const std::string& topic) const;
+    static bool is_by_name(const std::optional<TopicForm>& form, const std::string& filter);
     std::optional<std::string> name_of(sn::TopicIdType type, sn::TopicId id) const;
     void learn(const std::string& name, sn::TopicId id);
     void forget(sn::TopicId id);

@@ -73,8 +73,8 @@ struct Client::Receiver {
             client.send(sn::Puback{packet.topic_id, packet.msg_id, sn::ReturnCode::accepted}, now, out);
         }
         if (is_new) {
-            out.events.push_back(
-                Received{*topic, Buffer(packet.data.begin(), packet.data.end()), packet.qos, packet.retain});
+            out.events.push_back(Received{*topic, Buffer(packet.data.begin(), packet.data.end()), packet.qos,
+                                          packet.retain, packet.msg_id});
         }
     }
     void operator()(const sn::Puback& packet) const {
@@ -100,8 +100,8 @@ struct Client::Receiver {
         const Job done = client.transactions_[subscription].job;
         if (done.kind != Job::Kind::subscribe) return;
         client.end(subscription);
-        if (packet.code == sn::ReturnCode::accepted && packet.topic_id != 0 && done.topic.size() != 2 &&
-            !has_wildcard(done.topic) && !is_predefined(done.topic)) {
+        if (packet.code == sn::ReturnCode::accepted && packet.topic_id != 0 &&
+            is_by_name(client.form_of(done.topic), done.topic) && !has_wildcard(done.topic)) {
             client.learn(done.topic, packet.topic_id);
         }
         if (packet.code == sn::ReturnCode::congestion) client.pause_until_ = now + client.options_.wait;
@@ -163,9 +163,6 @@ struct Client::Receiver {
         if (code == sn::ReturnCode::accepted) store(done, client.options_.will);
         out.events.push_back(WillUpdated{token, code});
         client.work(now, out);
-    }
-    bool is_predefined(const std::string& topic) const {
-        return std::ranges::any_of(client.options_.predefined, [&](const auto& each) { return each.second == topic; });
     }
 };
 
@@ -246,6 +243,7 @@ void Client::receive(Bytes datagram, TimePoint now, Outbox& out) {
     }
     if (!may_come_from_gateway(sn::type_of(*packet))) return;
     ++counters_.frames_received;
+    counters_.octets_received += datagram.size();
     // A drain goes on with every message: only silence makes the client ask again (SN12C-6.14-b).
     if (state_ == State::awake) transactions_[session].deadline = now + options_.retry;
     std::visit(Receiver{*this, now, out}, *packet);

@@ -442,3 +442,54 @@ TEST_CASE("what no frame can carry is refused at once") {
     node.receives(sn::Connack{});
     CHECK(node.sent() == Texts{"CONNECT clean 60 s node"});  // none of them is left
 }
+
+TEST_CASE("a topic type that is forced takes the place of the choice by topic") {
+    ClientOptions options = NodeTalk::options_of("node");
+    options.predefined[3] = "ab";
+    const auto type = GENERATE(as<std::optional<sn::TopicIdType>>{}, std::nullopt, sn::TopicIdType::normal,
+                               sn::TopicIdType::predefined, sn::TopicIdType::short_name);
+    options.topic_type = type;
+    Publisher node(options);
+    node.client.publish("ab", octets("x"), Qos::at_most_once, false, node.now, node.out);
+    node.client.subscribe("ab", Qos::at_most_once, node.now, node.out);
+    if (type == sn::TopicIdType::normal) {
+        CHECK(node.sent() == Texts{"REGISTER #1 id 0 ab", "SUBSCRIBE q0 #2 ab"});
+        node.receives(sn::Suback{Qos::at_most_once, 9, 2, sn::ReturnCode::accepted});
+        node.receives(sn::Publish{false, Qos::at_most_once, false, sn::TopicIdType::normal, 9, 0, as_bytes("y")});
+        CHECK(node.events() == Texts{"subscribed 2 code 0 q0", "published 1 code 0", "received q0 ab: y"});
+    } else {
+        const std::string topic = type == sn::TopicIdType::short_name ? "short ab" : "predefined 3";
+        CHECK(node.sent() == Texts{"PUBLISH q0 #0 " + topic + ": x", "SUBSCRIBE q0 #1 " + topic});
+    }
+}
+
+TEST_CASE("what was learnt from one gateway is not used at another") {
+    ClientOptions options = NodeTalk::options_of("node");
+    options.clean_session = false;
+    options.retries = 0;
+    Publisher node(options);
+    node.receives(sn::Register{7, 1, "t"});
+    node.client.publish("t", octets("x"), Qos::exactly_once, false, node.now, node.out);
+    node.receives(sn::Pubrec{1});
+    node.wait(10s);
+    CHECK(node.events() == Texts{"lost"});
+    node.sent();
+    node.client.change_gateway(node.out);
+    CHECK(node.events() == Texts{"published 1 code 0 confirmed"});
+    node.client.connect(node.now, node.out);
+    node.receives(sn::Connack{});
+    node.client.publish("t", octets("y"), Qos::at_most_once, false, node.now, node.out);
+    CHECK(node.sent() == Texts{"CONNECT 60 s node", "REGISTER #2 id 0 t"});
+}
+
+TEST_CASE("the largest payload fills the largest datagram, behind a forwarder too") {
+    ClientOptions options = NodeTalk::options_of("node");
+    if (GENERATE(false, true)) options.node_id = octets("12345");
+    NodeTalk node(options);
+    node.client.publish("ab", Buffer(options.max_payload()), Qos::minus_one, false, node.now, node.out);
+    REQUIRE(node.out.frames.size() == 1);
+    CHECK(node.out.frames[0].size() == 65507);
+    node.client.publish("ab", Buffer(options.max_payload() + 1), Qos::minus_one, false, node.now, node.out);
+    CHECK(node.out.frames.size() == 1);
+    CHECK(node.events() == Texts{"published 1 code 0", "published 2 code 3"});
+}

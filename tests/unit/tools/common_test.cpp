@@ -142,6 +142,42 @@ TEST_CASE("predefined topics need ID=NAME with a usable id") {
     CHECK_THAT(error_of(options), Contains("ID=NAME") && Contains("1 to 65534"));
 }
 
+TEST_CASE("times on the command line have units") {
+    const auto client = client_of(parse({"--retry", "250ms", "--wait", "2m"}));
+    CHECK(client.retry == std::chrono::milliseconds(250));
+    CHECK(client.wait == std::chrono::minutes(2));
+    CHECK_THROWS_AS(parse({"--retry", "soon"}), CLI::ValidationError);
+}
+
+TEST_CASE("a forced topic type has to fit the topic") {
+    const auto forced = [](const std::string& type, const std::string& topic) {
+        auto client = client_of(parse({"--topic-type", type, "--predefined", "5=five"}));
+        const auto error = force_topic_type({topic}, client);
+        return error ? *error : client.predefined.contains(7) ? "7 is " + client.predefined[7] : "";
+    };
+    CHECK(forced("normal", "a/+").empty());
+    CHECK(forced("short", "ab").empty());
+    CHECK_THAT(forced("short", "abc"), Contains("two octets"));
+    CHECK_THAT(forced("short", "+/"), Contains("wildcard"));
+    CHECK(forced("predefined", "five").empty());
+    CHECK(forced("predefined", "7") == "7 is 7");
+    CHECK_THAT(forced("predefined", "5"), Contains("--predefined"));
+    CHECK_THAT(forced("predefined", "0"), Contains("1 to 65534"));
+    CHECK_THAT(forced("predefined", "other"), Contains("--predefined ID=other"));
+    CHECK_THROWS_AS(parse({"--topic-type", "long"}), CLI::ValidationError);
+}
+
+TEST_CASE("gateways are searched in the group of the specification's example, or where the user says") {
+    GatewayOptions options;
+    auto places = search_places(options);
+    REQUIRE(places.targets.size() == 1);
+    CHECK(transports::to_string(places.targets[0]) == "225.1.1.1:1883");
+    options.groups = {"192.0.2.255:2000", "[::1]:1883"};
+    CHECK(search_places(options).targets.size() == 2);
+    options.groups = {GENERATE(as<std::string>{}, "225.1.1.1", "host:1883", "225.1.1.1:0")};
+    CHECK_THAT(search_places(options).error, Contains("--group " + options.groups[0]));
+}
+
 TEST_CASE("node ids are 1 to 252 octets in hex") {
     NodeOptions options;
     options.node_id = GENERATE(as<std::string>{}, "0", "0g", "0x01", "+1", "01 2");

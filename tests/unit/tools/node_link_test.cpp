@@ -89,6 +89,24 @@ TEST_CASE("datagrams of other endpoints never reach the client", "[SN12C-5.2.2-a
     CHECK(place.link.client().counters().frames_received == 1);
 }
 
+TEST_CASE("a node that turns to another gateway does not hear the former one", "[SN12C-6.1-f]") {
+    Place place;
+    place.connect();
+    place.next_at(place.gateway);
+    place.send_from(place.gateway, sn::Connack{}, place.from);
+    REQUIRE(place.until([&] { return place.link.client().is_connected(); }));
+    place.send_from(place.gateway, sn::Disconnect{}, place.from);  // on its way when the node turns away
+    const auto former_address = place.from;
+    REQUIRE(place.link.open(place.stranger.local_endpoint()).has_value());
+    place.connect();
+    CHECK(place.next_at(place.stranger) == "CONNECT clean 60 s node");
+    CHECK(place.from != former_address);
+    place.send_from(place.gateway, sn::Connack{sn::ReturnCode::not_supported}, place.from);
+    place.send_from(place.stranger, sn::Connack{}, place.from);
+    REQUIRE(place.until([&] { return place.link.client().is_connected(); }));
+    CHECK(place.events == node::Texts{"connected", "connected"});
+}
+
 TEST_CASE("nobody at the gateway's port is told") {
     Place place;
     place.gateway.close();

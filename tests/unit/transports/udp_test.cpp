@@ -477,6 +477,23 @@ TEST_CASE("a port in use is named, with what to do about it") {
     CHECK_THAT(error, Contains(taken) && Contains("in use") && Contains("ss -ulpn"));
 }
 
+TEST_CASE("a tool of this host can listen to the group on the service port, another service cannot") {
+    Place place;
+    SocketAddress port;
+    {
+        Node free(place.io, "0.0.0.0:0");
+        port = free.address();
+    }
+    place.open(group_on_loopback(with_port("0.0.0.0", port), "225.1.1.1", port));
+    CHECK_THAT(place.error_of(listen_on(with_port("0.0.0.0", port))), Contains("in use"));
+    CHECK_THAT(place.error_of(listen_on(with_port("127.0.0.1", port))), Contains("in use"));
+    boost::system::error_code error;
+    udp::socket tool(place.io, udp::v4());
+    tool.set_option(udp::socket::reuse_address(true));
+    tool.bind({boost::asio::ip::make_address("225.1.1.1"), port.port()}, error);
+    CHECK(error.message() == "Success");
+}
+
 TEST_CASE("an address of no interface, a bad group, and a missing interface are named") {
     Place place;
     CHECK_THAT(place.error_of(listen_on("192.0.2.77:0")),
