@@ -151,7 +151,7 @@ class Tools(IntegrationTest):
         summary = json.loads(process.lines[-1])
         self.assertEqual((summary["nodes"], summary["lost"], summary["refused"], summary["commands"], summary["connects"]),
                          (10, 0, 0, 1, 9))
-        self.assertGreaterEqual(summary["confirmed"], 5)
+        self.assertGreaterEqual(summary["acknowledged"], 5)
 
     def test_failures_are_told_in_words_and_codes(self):
         free = self.device(self.gateway)

@@ -69,6 +69,7 @@ void add_gateway_options(CLI::App& app, GatewayOptions& options) {
     app.add_option("--group", options.groups,
                    "Multicast group or other address to search; may be repeated [225.1.1.1:1883]")
         ->type_name("ADDRESS:PORT")
+        ->allow_extra_args(false)
         ->group(group);
     app.add_option("--interface", options.interface, "Network interface for multicast [the system's choice]")
         ->type_name("NAME")
@@ -76,6 +77,9 @@ void add_gateway_options(CLI::App& app, GatewayOptions& options) {
     takes_seconds(app.add_option("--search-delay", options.search_delay_s,
                                  "T_SEARCHGW: SEARCHGW waits a random time up to this [5s]"),
                   true)
+        ->group(group);
+    takes_seconds(app.add_option("--discover-timeout", options.discover_within_s,
+                                 "How long --discover waits for the first gateway [30s]"))
         ->group(group);
 }
 
@@ -89,15 +93,14 @@ void add_timer_options(CLI::App& app, NodeOptions& options) {
 
 void add_node_options(CLI::App& app, NodeOptions& options) {
     add_gateway_options(app, options);
-    takes_seconds(app.add_option("--discover-timeout", options.discover_within_s,
-                                 "How long --discover waits for the first gateway [30s]"))
-        ->group("Gateway");
     add_timer_options(app, options);
     app.add_option("-i,--id", options.client_id, "Client id [made up]")->type_name("ID");
     app.add_option("-k,--keepalive", options.keep_alive_s, "Keep-alive in seconds [60]")->type_name("S");
     app.add_flag("-c,--disable-clean-session", options.keep_session, "Keep the session after disconnecting");
     app.add_flag("-d,--debug", options.debug, "Print every frame");
-    app.add_option("--predefined", options.predefined, "Predefined topic id; may be repeated")->type_name("ID=NAME");
+    app.add_option("--predefined", options.predefined, "Predefined topic id; may be repeated")
+        ->type_name("ID=NAME")
+        ->allow_extra_args(false);
     app.add_option(
            "--topic-type", options.topic_type,
            "normal, predefined or short [predefined if it is, else short if it has two characters, else normal]")

@@ -130,7 +130,8 @@ void add_discover(CLI::App& program, int& exit_code) {
     app->add_option("-p,--port", gateway.port, "UDP port of that host [1883]")->type_name("PORT");
     app->add_option("--group", gateway.groups,
                     "Multicast group or broadcast address to search; may be repeated [225.1.1.1:1883]")
-        ->type_name("ADDRESS:PORT");
+        ->type_name("ADDRESS:PORT")
+        ->allow_extra_args(false);
     app->add_option("--interface", gateway.interface, "Network interface for multicast [the system's choice]")
         ->type_name("NAME");
     app->add_option("--radius", options->radius, "Hops that the search travels; 0 = the whole network [1]")

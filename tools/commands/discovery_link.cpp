@@ -1,7 +1,6 @@
 #include "tools/commands/discovery_link.hpp"
 
 #include "protocol/sn/v12_packet.hpp"
-#include "tools/commands/node_link.hpp"
 
 #include <fmt/format.h>
 #include <net/if.h>
@@ -193,6 +192,37 @@ void DiscoveryLink::rearm() {
         discovery_.timeout(NodeLink::now(), outbox_);
         carry_out();
     });
+}
+
+ResolvedGateway find_gateway(boost::asio::io_context& io, const GatewayOptions& options) {
+    const auto places = search_places(options);
+    if (!places.error.empty()) return {std::nullopt, places.error};
+    ResolvedGateway result{std::nullopt, nobody_found(options)};
+    DiscoveryLink::Handler handler;
+    handler.on_event = [&](const node::DiscoveryEvent& event) {
+        const auto* found = std::get_if<node::GatewayFound>(&event);
+        if (found == nullptr || result.endpoint) return;
+        result.endpoint = to_endpoint(transports::to_socket_address(found->gateway.address));
+        io.stop();
+    };
+    DiscoveryLink link(io, make_discovery_options(options), false, std::move(handler));
+    if (auto error = link.open(places.targets, options.interface)) return {std::nullopt, std::move(*error)};
+    boost::asio::steady_timer limit(io, std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                            std::chrono::duration<double>(options.discover_within_s)));
+    limit.async_wait([&](boost::system::error_code error) {
+        if (!error) io.stop();
+    });
+    link.search();
+    io.run();
+    io.restart();
+    return result;
+}
+
+std::string nobody_found(const GatewayOptions& options) {
+    std::string places;
+    for (const SocketAddress& each : search_places(options).targets)
+        places += (places.empty() ? "" : ", ") + transports::to_string(each);
+    return fmt::format("no gateway answers the search in {} within {} s", places, options.discover_within_s);
 }
 
 }  // namespace mqttsn::tools

@@ -1,6 +1,8 @@
 // A searching node on its sockets: the sans-I/O discovery with a clock, one socket to speak from, one for each group.
 #pragma once
 
+#include "tools/commands/common.hpp"
+#include "tools/commands/node_link.hpp"
 #include "tools/node/discovery.hpp"
 #include "transports/udp_address.hpp"
 
@@ -62,6 +64,11 @@ private:
     Buffer last_said_;
     boost::asio::steady_timer timer_;
 };
+
+/// Searches as the options say and runs the loop until the first gateway is found; an error text when none is in time.
+ResolvedGateway find_gateway(boost::asio::io_context& io, const GatewayOptions& options);
+/// "no gateway answers the search in …".
+std::string nobody_found(const GatewayOptions& options);
 
 /// An asio endpoint of the same address.
 boost::asio::ip::udp::endpoint to_endpoint(const transports::SocketAddress& address);

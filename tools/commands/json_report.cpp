@@ -10,6 +10,36 @@ namespace mqttsn::tools {
 
 namespace json = boost::json;
 
+namespace {
+
+double milliseconds_of(Duration duration) {
+    return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+json::object percentiles_of(const Latencies& latencies) {
+    return {{"p50", milliseconds_of(latencies.percentile(0.5))},
+            {"p90", milliseconds_of(latencies.percentile(0.9))},
+            {"p99", milliseconds_of(latencies.percentile(0.99))},
+            {"max", milliseconds_of(latencies.max())}};
+}
+
+json::array nodes_of(const std::vector<NodeReport>& nodes) {
+    json::array list;
+    for (const NodeReport& each : nodes) {
+        list.push_back({{"id", each.client_id},
+                        {"sent", each.sent},
+                        {"acknowledged", each.acknowledged},
+                        {"lost", each.lost},
+                        {"retransmitted", each.retransmitted},
+                        {"latency_mean_ms", milliseconds_of(each.latency_mean)},
+                        {"latency_max_ms", milliseconds_of(each.latency_max)},
+                        {"echo_latency_max_ms", milliseconds_of(each.echo_latency_max)}});
+    }
+    return list;
+}
+
+}  // namespace
+
 std::string to_json(const std::vector<node::KnownGateway>& gateways, TimePoint now) {
     json::array list;
     for (const node::KnownGateway& each : gateways) {
@@ -42,6 +72,37 @@ std::string to_json(const node::Received& message, const std::string& time, bool
     } else {
         object["payload_hex"] = hex_of(message.payload);
     }
+    return json::serialize(object);
+}
+
+std::string to_json(const FleetReport& report, const std::vector<NodeReport>& nodes) {
+    const FleetTotals& totals = report.totals;
+    const double messages = totals.sent == 0 ? 1 : static_cast<double>(totals.sent);
+    const auto per_message = [&](std::uint64_t count) { return static_cast<double>(count) / messages; };
+    json::object object{{"nodes", report.nodes},
+                        {"elapsed_s", std::chrono::duration<double>(report.elapsed).count()},
+                        {"sent", totals.sent},
+                        {"acknowledged", totals.acknowledged},
+                        {"without_acknowledgement", totals.without_acknowledgement},
+                        {"refused", totals.refused},
+                        {"lost", report.lost},
+                        {"retransmitted", report.retransmitted},
+                        {"skipped", totals.skipped},
+                        {"commands", totals.commands},
+                        {"connects", totals.connects},
+                        {"connections_lost", totals.connections_lost},
+                        {"latency_ms", percentiles_of(totals.latencies)},
+                        {"echoes", totals.echoes},
+                        {"echoes_lost", report.echoes_lost},
+                        {"echoes_duplicated", totals.echoes_duplicated},
+                        {"echo_latency_ms", percentiles_of(totals.echo_latencies)},
+                        {"frames_up_per_message", per_message(report.frames_up)},
+                        {"frames_down_per_message", per_message(report.frames_down)},
+                        {"octets_up_per_message", per_message(report.octets_up)},
+                        {"octets_down_per_message", per_message(report.octets_down)},
+                        {"cpu_s", report.cpu_s},
+                        {"rss_kib", report.rss_kib}};
+    if (!nodes.empty()) object["per_node"] = nodes_of(nodes);
     return json::serialize(object);
 }
 

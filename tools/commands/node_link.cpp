@@ -28,7 +28,18 @@ Result<void> NodeLink::open(const udp::endpoint& gateway) {
     return {};
 }
 
+void NodeLink::attach(ForwarderLink& forwarder, Buffer node_id) {
+    forwarder_ = &forwarder;
+    node_id_ = std::move(node_id);
+    forwarder.forwarder().add(node_id_, [this](Bytes frame) {
+        if (handler_.on_frame) handler_.on_frame(false, frame);
+        client_.receive(frame, now(), outbox_);
+        carry_out();
+    });
+}
+
 void NodeLink::close() {
+    if (forwarder_ != nullptr) std::exchange(forwarder_, nullptr)->forwarder().remove(node_id_);
     boost::system::error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
@@ -46,15 +57,20 @@ void NodeLink::carry_out() {
         node::Outbox out = std::exchange(outbox_, {});
         for (const Buffer& frame : out.frames) {
             if (handler_.on_frame) handler_.on_frame(true, frame);
-            // A datagram that does not leave is a lost one: T_retry takes care.
-            boost::system::error_code ignored;
-            socket_.send(boost::asio::buffer(frame), 0, ignored);
+            transmit(frame);
         }
         for (const node::Event& event : out.events)
             handler_.on_event(event);
     }
     carrying_out_ = false;
     rearm();
+}
+
+void NodeLink::transmit(Bytes frame) {
+    if (forwarder_ != nullptr) return forwarder_->send(node_id_, frame);
+    // A datagram that does not leave is a lost one: T_retry takes care.
+    boost::system::error_code ignored;
+    socket_.send(boost::asio::buffer(frame.data(), frame.size()), 0, ignored);
 }
 
 void NodeLink::wait_readable() {
@@ -78,7 +94,7 @@ void NodeLink::wait_readable() {
 
 void NodeLink::rearm() {
     const auto next = client_.next_timeout();
-    if (!next || !socket_.is_open()) return;
+    if (!next || !is_open()) return;
     if (armed_for_ && *armed_for_ <= *next) return;
     armed_for_ = next;
     timer_.expires_at(std::chrono::steady_clock::time_point(next->time_since_epoch()));

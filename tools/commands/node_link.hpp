@@ -1,6 +1,7 @@
 // A simulated node on its UDP socket: the sans-I/O client with a clock and a wire.
 #pragma once
 
+#include "tools/commands/forwarder_link.hpp"
 #include "tools/node/client.hpp"
 
 #include <boost/asio/ip/udp.hpp>
@@ -27,7 +28,10 @@ public:
     /// A socket of its own, connected to the gateway: nobody else is heard, a former gateway neither. Error: of the
     /// system.
     Result<void> open(const boost::asio::ip::udp::endpoint& gateway);
+    /// Behind this forwarder, which must live longer; instead of open().
+    void attach(ForwarderLink& forwarder, Buffer node_id);
     void close();
+    bool is_open() const noexcept { return socket_.is_open() || forwarder_ != nullptr; }
 
     /// Runs f(client, now, outbox) and carries out what it wants.
     template <class F>
@@ -43,6 +47,7 @@ public:
 
 private:
     void carry_out();
+    void transmit(Bytes frame);
     void wait_readable();
     void rearm();
 
@@ -50,6 +55,8 @@ private:
     Handler handler_;
     node::Outbox outbox_;
     boost::asio::ip::udp::socket socket_;
+    ForwarderLink* forwarder_ = nullptr;
+    Buffer node_id_;
     boost::asio::steady_timer timer_;
     std::optional<TimePoint> armed_for_;
     bool carrying_out_ = false;

@@ -69,12 +69,7 @@ bool NodeRun::discover() {
     discovery_limit_.expires_after(microseconds_of(options_.discover_within_s));
     discovery_limit_.async_wait([this](boost::system::error_code error) {
         if (error) return;
-        std::string text;
-        for (const auto& each : options_.groups)
-            text += (text.empty() ? "" : ", ") + each;
-        fail(fmt::format("no gateway answers the search in {} within {} s", text.empty() ? "225.1.1.1:1883" : text,
-                         options_.discover_within_s),
-             exit_no_gateway);
+        fail(nobody_found(options_), exit_no_gateway);
     });
     discovery_->search();
     return true;

@@ -215,7 +215,10 @@ void add_publish(CLI::App& program, int& exit_code) {
     auto options = std::make_shared<PublishOptions>();
     add_node_options(*app, options->node);
     add_will_update_options(*app, options->will);
-    app->add_option("-t,--topic", options->topics, "Topic name; may be repeated")->required()->type_name("TOPIC");
+    app->add_option("-t,--topic", options->topics, "Topic name; may be repeated")
+        ->required()
+        ->type_name("TOPIC")
+        ->allow_extra_args(false);
     auto* source = app->add_option_group("message")->require_option(1);
     source->add_option("-m,--message", options->message, "Message")->type_name("TEXT");
     source->add_option("-f,--file", options->file, "Send this file as the message")->type_name("FILE");

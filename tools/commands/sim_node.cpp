@@ -2,65 +2,57 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
-#include <ctime>
-#include <numbers>
 
 namespace mqttsn::tools {
 
 namespace {
 
-std::string name_of(SimNode::Profile profile, std::size_t index) {
-    switch (profile) {
-        case SimNode::Profile::sensor:
-            return fmt::format("sensor-{}", index);
-        case SimNode::Profile::actuator:
-            return fmt::format("actuator-{}", index);
-        case SimNode::Profile::beacon:
-            return fmt::format("beacon-{}", index);
-    }
-    return {};
-}
+constexpr auto reconnect_after = std::chrono::seconds(1);
 
-node::ClientOptions with_id(node::ClientOptions options, const std::string& id) {
-    options.client_id = id;
+node::ClientOptions options_of(node::ClientOptions options, const Scenario& scenario, const NodeGroup& group,
+                               std::uint32_t index) {
+    options.client_id = fmt::format("{}{}-{}", scenario.id_prefix, group.name, index);
+    options.keep_alive_s = scenario.keep_alive_s;
+    // Only a session that is kept has messages for a node that returns from sleep (SN 6.3).
+    options.clean_session = group.profile != Profile::sleeper;
     return options;
 }
 
-// Coldest at three in the morning, warmest at three in the afternoon.
-double daily_curve(std::time_t now) {
-    const double hour = static_cast<double>(now % 86400) / 3600.0;
-    return 16.0 + 6.0 * std::sin((hour - 9.0) / 24.0 * 2.0 * std::numbers::pi);
+std::chrono::steady_clock::time_point on_clock(TimePoint when) {
+    return std::chrono::steady_clock::time_point(when.time_since_epoch());
 }
 
 }  // namespace
 
-SimNode::SimNode(boost::asio::io_context& io, Profile profile, std::size_t index, Qos qos, node::ClientOptions client,
-                 const FleetOptions& fleet, FleetTotals& totals, std::uint64_t seed)
-    : profile_(profile),
+SimNode::SimNode(boost::asio::io_context& io, const Scenario& scenario, std::uint32_t group, std::uint32_t index,
+                 node::ClientOptions client, const FleetOutput& output, FleetTotals& totals)
+    : scenario_(scenario),
+      group_(scenario.groups[group]),
       index_(index),
-      qos_(qos),
-      name_(name_of(profile, index)),
-      fleet_(fleet),
-      totals_(totals),
-      random_(seed),
-      link_(io, with_id(std::move(client), name_), {[this](const node::Event& event) { on_event(event); }, {}, {}}),
+      qos_(group_.profile == Profile::beacon ? Qos::minus_one : group_.qos[(index - 1) % group_.qos.size()]),
+      output_(output),
+      fleet_(totals),
+      random_(node::random_of(scenario.seed, group, index)),
+      readings_(node::random_of(scenario.seed + 1, group, index), scenario.day),
+      link_(io, options_of(std::move(client), scenario, group_, index),
+            {[this](const node::Event& event) { on_event(event); }, {}, {}}),
       timer_(io),
-      offset_(std::normal_distribution<double>(0, 1.5)(random_)),
-      battery_v_(std::uniform_real_distribution<double>(2.9, 3.3)(random_)) {}
+      reconnect_(io) {}
 
-Result<void> SimNode::start(const boost::asio::ip::udp::endpoint& gateway, std::chrono::milliseconds delay) {
-    if (const auto opened = link_.open(gateway); !opened) return opened;
-    timer_.expires_after(delay);
-    timer_.async_wait([this](boost::system::error_code error) {
-        if (!error && !quiet_) begin();
+void SimNode::start(TimePoint when) {
+    timer_.expires_at(on_clock(when));
+    timer_.async_wait([this, when](boost::system::error_code error) {
+        if (error || quiet_) return;
+        begin_ = when;
+        if (group_.profile == Profile::beacon) return schedule_next();
+        connect();
     });
-    return {};
 }
 
-void SimNode::begin() {
-    if (profile_ == Profile::beacon) return schedule_next();
+void SimNode::connect() {
+    is_connecting_ = true;
     link_.act([](node::Client& client, TimePoint now, node::Outbox& out) { client.connect(now, out); });
 }
 
@@ -70,101 +62,184 @@ void SimNode::quiesce() {
 }
 
 void SimNode::disconnect() {
-    if (!link_.client().is_connected()) return;
+    ending_ = true;
+    timer_.cancel();
+    reconnect_.cancel();
+    if (is_disconnected()) return;
+    if (group_.profile == Profile::sleeper) {
+        // A clean CONNECT takes the kept session away.
+        link_.act([](node::Client& client, TimePoint now, node::Outbox& out) {
+            client.set_clean_session(true);
+            client.connect(now, out);
+        });
+        return;
+    }
     link_.act([](node::Client& client, TimePoint now, node::Outbox& out) { client.disconnect(now, out); });
 }
 
 void SimNode::on_event(const node::Event& event) {
     if (std::holds_alternative<node::Connected>(event)) {
-        ++totals_.connects;
-        if (profile_ == Profile::actuator) {
-            link_.act([&](node::Client& client, TimePoint now, node::Outbox& out) {
-                client.subscribe(fmt::format("{}/{}/command", fleet_.topic_prefix, name_), Qos::at_least_once, now,
-                                 out);
-            });
-        } else {
-            schedule_next();
-        }
+        on_connected();
     } else if (const auto* done = std::get_if<node::Published>(&event)) {
-        const auto found = open_.find(done->token);
-        if (done->code != sn::ReturnCode::accepted) {
-            ++totals_.refused;
-        } else if (done->confirmed && found != open_.end()) {
-            ++totals_.confirmed;
-            totals_.latencies_ms.push_back(
-                std::chrono::duration<double, std::milli>(NodeLink::now() - found->second).count());
-        } else {
-            ++totals_.unconfirmed;
-        }
-        if (found != open_.end()) open_.erase(found);
-    } else if (const auto* command = std::get_if<node::Received>(&event)) {
-        on_command(*command);
+        on_published(*done);
+    } else if (const auto* subscribed = std::get_if<node::Subscribed>(&event)) {
+        is_subscribing_ = false;
+        is_subscribed_ = subscribed->code == sn::ReturnCode::accepted;
+        if (!is_subscribed_) ++fleet_.refused;
+        sleep_when_idle();
+    } else if (const auto* message = std::get_if<node::Received>(&event)) {
+        on_received(*message);
     } else if (const auto* ended = std::get_if<node::Disconnected>(&event); ended != nullptr && ended->asked) {
         link_.close();
     } else if (std::holds_alternative<node::Rejected>(event) || std::holds_alternative<node::Disconnected>(event)) {
         // The client connects again by itself where that makes sense.
-        ++totals_.connections_lost;
+        ++fleet_.connections_lost;
+        was_connected_ = false;
+        is_connecting_ = false;
     } else if (std::holds_alternative<node::Lost>(event)) {
-        ++totals_.connections_lost;
-        if (quiet_) return;
-        timer_.expires_after(std::chrono::seconds(1));
-        timer_.async_wait([this](boost::system::error_code error) {
-            if (!error && !quiet_) begin();
+        on_lost();
+    }
+}
+
+void SimNode::on_connected() {
+    is_connecting_ = false;
+    if (ending_) {
+        link_.act([](node::Client& client, TimePoint now, node::Outbox& out) { client.disconnect(now, out); });
+        return;
+    }
+    const bool is_sleeper = group_.profile == Profile::sleeper;
+    const bool is_return = is_sleeper && was_connected_;
+    if (!is_return) ++fleet_.connects;
+    was_connected_ = true;
+    // A clean session has no subscriptions, a kept one keeps them.
+    if ((obeys() || group_.echo) && !is_subscribing_ && !(is_sleeper && is_subscribed_)) {
+        is_subscribing_ = true;
+        link_.act([&](node::Client& client, TimePoint now, node::Outbox& out) {
+            client.subscribe(topic_of(obeys() ? "command" : "reading"), obeys() ? Qos::at_least_once : qos_, now, out);
         });
     }
+    if (group_.profile != Profile::actuator && planned_ == Duration::zero()) schedule_next();
+    sleep_when_idle();
 }
 
-void SimNode::on_command(const node::Received& command) {
-    ++totals_.commands;
-    const auto text = as_text(command.payload);
-    if (!fleet_.quiet) {
-        fmt::print("{} obeys: {}\n", name_, text);
+void SimNode::on_published(const node::Published& done) {
+    const auto found = open_.extract(done.token);
+    if (!found) return;
+    if (done.code != sn::ReturnCode::accepted) {
+        ++fleet_.refused;
+    } else if (found.mapped().is_confirmed) {
+        const Duration latency = NodeLink::now() - found.mapped().since;
+        ++fleet_.acknowledged;
+        ++totals_.acknowledged;
+        fleet_.latencies.add(latency);
+        totals_.latency_sum += latency;
+        totals_.latency_max = std::max(totals_.latency_max, latency);
+    } else {
+        ++fleet_.without_acknowledgement;
+    }
+    sleep_when_idle();
+}
+
+void SimNode::on_received(const node::Received& message) {
+    const auto text = as_text(message.payload);
+    if (obeys()) return on_command(text);
+    const auto number = node::number_of(text);
+    if (group_.echo && number) on_echo(*number);
+}
+
+void SimNode::on_command(std::string_view command) {
+    ++fleet_.commands;
+    if (!output_.quiet) {
+        fmt::print("{} obeys: {}\n", client_id(), command);
         std::fflush(stdout);
     }
-    publish(fmt::format("{}/{}/state", fleet_.topic_prefix, name_), fmt::format("{{\"done\":\"{}\"}}", text),
-            Qos::at_least_once);
+    if (!ending_) publish(topic_of("state"), fmt::format("{{\"done\":\"{}\"}}", command), Qos::at_least_once);
 }
 
+void SimNode::on_echo(std::uint64_t number) {
+    const auto found = echoes_.extract(number);
+    if (!found) {
+        if (number <= last_echo_) ++fleet_.echoes_duplicated;
+        return;
+    }
+    last_echo_ = std::max(last_echo_, number);
+    const Duration latency = NodeLink::now() - found.mapped();
+    ++fleet_.echoes;
+    fleet_.echo_latencies.add(latency);
+    totals_.echo_latency_max = std::max(totals_.echo_latency_max, latency);
+}
+
+void SimNode::on_lost() {
+    ++fleet_.connections_lost;
+    was_connected_ = false;
+    is_connecting_ = false;
+    if (ending_) return;
+    reconnect_.expires_after(reconnect_after);
+    reconnect_.async_wait([this](boost::system::error_code error) {
+        if (!error && !ending_) connect();
+    });
+}
+
+// Times are planned from the beginning on: what a slow gateway delays does not shift what follows.
 void SimNode::schedule_next() {
-    const double spread = std::uniform_real_distribution<double>(-fleet_.jitter, fleet_.jitter)(random_);
-    // The first reading comes early, so that a short run shows something.
-    const double wait_s = fleet_.period_s * (1.0 + spread) * (readings_ == 0 ? 0.2 : 1.0);
-    timer_.expires_after(std::chrono::microseconds(static_cast<std::int64_t>(wait_s * 1e6)));
+    const double period = static_cast<double>(group_.period.count());
+    std::uniform_real_distribution<double> spread(-group_.jitter, group_.jitter);
+    std::uniform_real_distribution<double> phase(0, 1);
+    const bool is_first = planned_ == Duration::zero();
+    const double wait = period * (is_first ? phase(random_) : 1.0 + spread(random_));
+    planned_ += Duration(std::max<Duration::rep>(1, static_cast<Duration::rep>(wait)));
+    timer_.expires_at(on_clock(begin_ + planned_));
     timer_.async_wait([this](boost::system::error_code error) {
         if (error || quiet_) return;
-        read_sensor();
+        measure();
         schedule_next();
     });
 }
 
-void SimNode::read_sensor() {
-    ++readings_;
-    battery_v_ = std::max(2.0, battery_v_ - 0.00002);
-    if (profile_ == Profile::beacon) {
+void SimNode::measure() {
+    const node::Reading reading = readings_.next(planned_);
+    if (group_.profile == Profile::beacon) {
         // Two characters travel inside the topic id: no registration needed (SN 6.8).
-        publish(fmt::format("b{}", index_ % 10), fmt::format("{{\"beacon\":{},\"bat\":{:.3f}}}", index_, battery_v_),
-                Qos::minus_one);
+        return publish(fmt::format("b{}", index_ % 10), node::to_json(reading, group_.payload), qos_);
+    }
+    const bool may_publish = group_.profile == Profile::sleeper ? was_connected_ : link_.client().is_connected();
+    if (!may_publish || open_.size() >= most_open) {
+        ++fleet_.skipped;
         return;
     }
-    if (!link_.client().is_connected()) return;
-    std::normal_distribution<double> noise(0, 0.15);
-    const double temperature = daily_curve(std::time(nullptr)) + offset_ + noise(random_);
-    const double humidity = std::clamp(70.0 - 1.2 * (temperature - 16.0) + 4.0 * noise(random_), 5.0, 99.0);
-    publish(fmt::format("{}/{}/reading", fleet_.topic_prefix, name_),
-            fmt::format("{{\"n\":{},\"t\":{:.2f},\"h\":{:.1f},\"bat\":{:.3f}}}", readings_, temperature, humidity,
-                        battery_v_),
-            qos_);
+    if (group_.echo && is_subscribed_) {
+        if (echoes_.size() >= most_open) echoes_.erase(echoes_.begin());
+        echoes_.emplace(reading.number, NodeLink::now());
+    }
+    publish(topic_of("reading"), node::to_json(reading, group_.payload), qos_);
 }
 
 void SimNode::publish(const std::string& topic, const std::string& text, Qos qos) {
+    ++fleet_.sent;
     ++totals_.sent;
-    if (fleet_.verbose) fmt::print("{} -> {} {}\n", name_, topic, text);
+    if (output_.verbose) fmt::print("{} -> {} {}\n", client_id(), topic, text);
     const Bytes octets = as_bytes(text);
     link_.act([&](node::Client& client, TimePoint now, node::Outbox& out) {
         const bool is_confirmed = qos == Qos::at_least_once || qos == Qos::exactly_once;
-        const auto token = client.publish(topic, Buffer(octets.begin(), octets.end()), qos, false, now, out);
-        if (is_confirmed) open_.emplace(token, now);
+        const bool retain = group_.retain && qos == qos_;
+        const auto token = client.publish(topic, Buffer(octets.begin(), octets.end()), qos, retain, now, out);
+        open_.emplace(token, Open{now, is_confirmed});
     });
+    // Asleep or awake: what it has to say needs a connection (SN12C-6.14-e).
+    if (group_.profile == Profile::sleeper && !link_.client().is_connected() && !is_connecting_) connect();
+}
+
+void SimNode::sleep_when_idle() {
+    if (group_.profile != Profile::sleeper || ending_ || !open_.empty() || is_subscribing_) return;
+    if (!link_.client().is_connected()) return;
+    link_.act([&](node::Client& client, TimePoint now, node::Outbox& out) {
+        client.sleep(static_cast<std::uint16_t>(std::chrono::round<std::chrono::seconds>(group_.sleep).count()), now,
+                     out);
+    });
+}
+
+std::string SimNode::topic_of(std::string_view what) const {
+    return fmt::format("{}/{}-{}/{}", scenario_.topic_prefix, group_.name, index_, what);
 }
 
 }  // namespace mqttsn::tools

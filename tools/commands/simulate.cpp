@@ -1,222 +1,308 @@
 // mqttsn sim: a fleet of simulated nodes in one process.
 #include "tools/commands/commands.hpp"
 #include "tools/commands/common.hpp"
-#include "tools/commands/sim_node.hpp"
+#include "tools/commands/discovery_link.hpp"
+#include "tools/commands/fleet.hpp"
+#include "tools/commands/json_report.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
-#include <algorithm>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 
 namespace mqttsn::tools {
 
 namespace {
 
+/// What the command line says of the scenario; the rest comes from the file, or from the defaults.
+struct Overrides {
+    std::optional<std::string> id_prefix;
+    std::optional<std::string> topic_prefix;
+    std::optional<double> seconds;
+    std::optional<double> day_s;
+    std::optional<double> connects_per_second;
+    std::optional<std::uint16_t> keep_alive_s;
+    std::optional<std::uint64_t> seed;
+};
+
 struct SimulateOptions {
     NodeOptions node;
-    FleetOptions fleet;
+    FleetOutput output;
+    std::string scenario_file;
+    Overrides overrides;
     std::size_t sensors = 5;
+    std::size_t sleepers = 0;
     std::size_t actuators = 0;
     std::size_t beacons = 0;
     std::size_t forwarded = 0;
+    std::size_t forwarders = 1;
     std::vector<int> qos{0, 1, 2};
-    double seconds = 0;
-    std::uint64_t seed = 1;
+    double period_s = 5;
+    double jitter = 0.2;
+    double sleep_s = 0;
+    std::size_t payload = 0;
+    bool retain = false;
+    bool echo = false;
+    bool progress = false;
+    bool per_node = false;
     bool json = false;
 };
 
-double percentile(const std::vector<double>& sorted, double share) {
-    if (sorted.empty()) return 0;
-    return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))];
+Duration duration_of(double seconds) {
+    return Duration(static_cast<Duration::rep>(seconds * 1e6));
 }
 
-class Fleet {
-public:
-    explicit Fleet(const SimulateOptions& options) : options_(options) {}
+double milliseconds_of(Duration duration) {
+    return std::chrono::duration<double, std::milli>(duration).count();
+}
 
-    int run();
+Scenario scenario_of_flags(const SimulateOptions& options) {
+    Scenario scenario;
+    NodeGroup common;
+    common.qos.clear();
+    for (const int each : options.qos)
+        common.qos.push_back(static_cast<Qos>(each));
+    common.period = duration_of(options.period_s);
+    common.jitter = options.jitter;
+    common.sleep = duration_of(options.sleep_s);
+    common.payload = options.payload;
+    common.retain = options.retain;
+    const auto add = [&](Profile profile, const char* name, std::size_t count) {
+        if (count == 0) return;
+        NodeGroup& group = scenario.groups.emplace_back(common);
+        group.profile = profile;
+        group.name = name;
+        group.count = count;
+        group.echo = options.echo && profile == Profile::sensor;
+    };
+    add(Profile::sensor, "sensor", options.sensors);
+    add(Profile::sensor, "forwarded", options.forwarded);
+    if (options.forwarded > 0) scenario.groups.back().forwarders = options.forwarders;
+    add(Profile::sleeper, "sleeper", options.sleepers);
+    add(Profile::actuator, "actuator", options.actuators);
+    add(Profile::beacon, "beacon", options.beacons);
+    return scenario;
+}
+
+ReadScenario read_file(const std::string& name) {
+    std::ifstream file(name, std::ios::binary);
+    if (!file) return {std::nullopt, fmt::format("cannot read {}", name)};
+    return read_scenario(std::string(std::istreambuf_iterator<char>(file), {}), name);
+}
+
+ReadScenario make_scenario(const SimulateOptions& options) {
+    ReadScenario result;
+    if (options.scenario_file.empty()) {
+        result.scenario = scenario_of_flags(options);
+    } else {
+        result = read_file(options.scenario_file);
+    }
+    if (!result.scenario) return result;
+    Scenario& scenario = *result.scenario;
+    const Overrides& flags = options.overrides;
+    if (flags.id_prefix) scenario.id_prefix = *flags.id_prefix;
+    if (flags.topic_prefix) scenario.topic_prefix = *flags.topic_prefix;
+    if (flags.seconds) scenario.duration = duration_of(*flags.seconds);
+    if (flags.day_s) scenario.day = duration_of(*flags.day_s);
+    if (flags.connects_per_second) scenario.connects_per_second = *flags.connects_per_second;
+    if (flags.keep_alive_s) scenario.keep_alive_s = *flags.keep_alive_s;
+    if (flags.seed) scenario.seed = *flags.seed;
+    if (const auto error = scenario.complete()) return {std::nullopt, *error};
+    return result;
+}
+
+void print_progress(const FleetReport& report, std::uint64_t sent_before) {
+    const bool is_terminal = isatty(STDERR_FILENO) != 0;
+    fmt::print(stderr, "{}{:.0f} s: {} of {} connected, {} sent ({}/s), {} acknowledged, {} under way, p99 {:.1f} ms{}",
+               is_terminal ? "\r" : "", std::chrono::duration<double>(report.elapsed).count(), report.connected,
+               report.nodes, report.totals.sent, report.totals.sent - sent_before, report.totals.acknowledged,
+               report.lost, milliseconds_of(report.totals.latencies.percentile(0.99)), is_terminal ? " \x1B[K" : "\n");
+}
+
+void print_summary(const FleetReport& report) {
+    const FleetTotals& totals = report.totals;
+    const double messages = totals.sent == 0 ? 1 : static_cast<double>(totals.sent);
+    const auto per_message = [&](std::uint64_t count) { return static_cast<double>(count) / messages; };
+    const auto times = [](const Latencies& latencies) {
+        return fmt::format("p50 {:.2f}, p90 {:.2f}, p99 {:.2f}, max {:.2f}", milliseconds_of(latencies.percentile(0.5)),
+                           milliseconds_of(latencies.percentile(0.9)), milliseconds_of(latencies.percentile(0.99)),
+                           milliseconds_of(latencies.max()));
+    };
+    fmt::print(
+        "{} nodes: {} sent, {} acknowledged, {} without acknowledgement (QoS 0, -1), {} refused, {} lost, {} frames "
+        "retransmitted\n",
+        report.nodes, totals.sent, totals.acknowledged, totals.without_acknowledgement, totals.refused, report.lost,
+        report.retransmitted);
+    fmt::print("{} connections made, {} lost; {} readings skipped without connection; {} commands obeyed\n",
+               totals.connects, totals.connections_lost, totals.skipped, totals.commands);
+    fmt::print("acknowledged after (ms): {}\n", times(totals.latencies));
+    if (totals.echoes + report.echoes_lost > 0) {
+        fmt::print("{} readings came back, {} did not, {} more than once; after (ms): {}\n", totals.echoes,
+                   report.echoes_lost, totals.echoes_duplicated, times(totals.echo_latencies));
+    }
+    fmt::print("per message: {:.2f} frames and {:.0f} octets up, {:.2f} frames and {:.0f} octets down\n",
+               per_message(report.frames_up), per_message(report.octets_up), per_message(report.frames_down),
+               per_message(report.octets_down));
+    fmt::print("this process: {:.1f} s of CPU time in {:.1f} s, {:.1f} MiB\n", report.cpu_s,
+               std::chrono::duration<double>(report.elapsed).count(), static_cast<double>(report.rss_kib) / 1024);
+}
+
+void print_nodes(const std::vector<NodeReport>& nodes) {
+    fmt::print("{:<23}  {:>8}  {:>8}  {:>6}  {:>6}  {:>9}  {:>9}  {:>9}\n", "NODE", "SENT", "ACKED", "LOST", "RETX",
+               "MEAN ms", "MAX ms", "BACK ms");
+    for (const NodeReport& each : nodes) {
+        fmt::print("{:<23}  {:>8}  {:>8}  {:>6}  {:>6}  {:>9.2f}  {:>9.2f}  {:>9.2f}\n", each.client_id, each.sent,
+                   each.acknowledged, each.lost, each.retransmitted, milliseconds_of(each.latency_mean),
+                   milliseconds_of(each.latency_max), milliseconds_of(each.echo_latency_max));
+    }
+}
+
+/// The whole of one `mqttsn sim`.
+class Simulation {
+public:
+    Simulation(const SimulateOptions& options, Scenario scenario, node::ClientOptions client)
+        : options_(options), fleet_(io_, std::move(scenario), std::move(client), options.output) {}
+
+    int run() {
+        const auto gateway = options_.node.discover ? find_gateway(io_, options_.node)
+                                                    : resolve_gateway(io_, options_.node.host, options_.node.port);
+        auto error = gateway.endpoint ? std::nullopt : std::optional(gateway.error);
+        int code = exit_no_gateway;
+        if (!error) {
+            error = fleet_.start(*gateway.endpoint);
+            code = exit_usage;
+        }
+        if (error) {
+            fmt::print(stderr, "mqttsn sim: {}\n", *error);
+            return code;
+        }
+        for (const int signal : {SIGINT, SIGTERM})
+            signals_.add(signal);
+        wait_for_signal();
+        if (fleet_.scenario().duration > Duration::zero()) {
+            limit_.expires_after(fleet_.scenario().duration);
+            limit_.async_wait([this](boost::system::error_code failed) {
+                if (!failed) stop();
+            });
+        }
+        if (options_.progress || (isatty(STDERR_FILENO) != 0 && !options_.output.verbose)) show_progress();
+        io_.run();
+        return summary();
+    }
 
 private:
-    bool populate();
-    void show_progress();
-    void quiesce();
-    void poll_end();
-    int summary();
+    void wait_for_signal() {
+        signals_.async_wait([this](boost::system::error_code error, int) {
+            if (error) return;
+            stop();
+            wait_for_signal();
+        });
+    }
+
+    void stop() {
+        fleet_.stop([this] { io_.stop(); });
+    }
+
+    void show_progress() {
+        progress_.expires_after(std::chrono::seconds(1));
+        progress_.async_wait([this](boost::system::error_code error) {
+            if (error) return;
+            const FleetReport report = fleet_.report();
+            print_progress(report, std::exchange(sent_before_, report.totals.sent));
+            show_progress();
+        });
+    }
+
+    int summary() {
+        const FleetReport report = fleet_.report();
+        if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
+        const auto nodes = options_.per_node ? fleet_.node_reports() : std::vector<NodeReport>();
+        if (options_.json) {
+            fmt::print("{}\n", to_json(report, nodes));
+        } else {
+            if (options_.per_node) print_nodes(nodes);
+            print_summary(report);
+        }
+        if (fleet_.connecting_nodes() > 0 && report.totals.connects == 0) {
+            fmt::print(stderr, "no gateway answers at {}:{}\n", options_.node.host, options_.node.port);
+            return exit_no_gateway;
+        }
+        const bool all_came = report.lost == 0 && report.echoes_lost == 0 && report.totals.refused == 0 &&
+                              report.totals.connects >= fleet_.connecting_nodes();
+        return all_came ? exit_ok : exit_refused;
+    }
 
     const SimulateOptions& options_;
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_{io_};
-    boost::asio::steady_timer end_{io_};
+    boost::asio::steady_timer limit_{io_};
     boost::asio::steady_timer progress_{io_};
-    FleetTotals totals_;
-    std::vector<std::unique_ptr<SimNode>> nodes_;
-    std::chrono::steady_clock::time_point deadline_{};
-    std::size_t lost_ = 0;
-    bool quiescing_ = false;
-    bool disconnecting_ = false;
+    std::uint64_t sent_before_ = 0;
+    Fleet fleet_;
 };
 
-bool Fleet::populate() {
+int simulate(const SimulateOptions& options) {
     node::ClientOptions client;
-    NodeOptions common = options_.node;
-    common.client_id = "sim";  // each node puts its own name in its place
-    if (const auto error = make_client_options(common, client)) {
+    auto error = make_client_options(options.node, client);
+    auto made = error ? ReadScenario{} : make_scenario(options);
+    if (!error && !made.scenario) error = made.error;
+    if (error) {
         fmt::print(stderr, "mqttsn sim: {}\n", *error);
-        return false;
+        return exit_usage;
     }
-    const auto gateway = resolve_gateway(io_, options_.node.host, options_.node.port);
-    if (!gateway.endpoint) {
-        fmt::print(stderr, "{}\n", gateway.error);
-        return false;
-    }
-    const auto add = [&](SimNode::Profile profile, std::size_t index, Qos qos, bool forwarded) {
-        node::ClientOptions each = client;
-        if (forwarded)
-            each.node_id = {std::byte{0xF0}, static_cast<std::byte>(index >> 8U),
-                            static_cast<std::byte>(index & 0xFFU)};
-        nodes_.push_back(std::make_unique<SimNode>(io_, profile, index, qos, std::move(each), options_.fleet, totals_,
-                                                   options_.seed * 1000003U + nodes_.size()));
-    };
-    for (std::size_t i = 0; i < options_.sensors + options_.forwarded; ++i) {
-        add(SimNode::Profile::sensor, i + 1, static_cast<Qos>(options_.qos[i % options_.qos.size()]),
-            i >= options_.sensors);
-    }
-    for (std::size_t i = 0; i < options_.actuators; ++i)
-        add(SimNode::Profile::actuator, i + 1, Qos::at_least_once, false);
-    for (std::size_t i = 0; i < options_.beacons; ++i)
-        add(SimNode::Profile::beacon, i + 1, Qos::minus_one, false);
-
-    // Two thousand CONNECTs a second, so that a large fleet does not knock the broker over.
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-        if (const auto started = nodes_[i]->start(*gateway.endpoint, std::chrono::milliseconds(i / 2)); !started) {
-            fmt::print(stderr, "cannot open a UDP socket for node {}: {} (see: ulimit -n)\n", i + 1,
-                       started.error().message());
-            return false;
-        }
-    }
-    return true;
+    return Simulation(options, std::move(*made.scenario), std::move(client)).run();
 }
 
-int Fleet::run() {
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (!populate()) return exit_usage;
-    for (const int signal : {SIGINT, SIGTERM})
-        signals_.add(signal);
-    signals_.async_wait([this](boost::system::error_code error, int) {
-        if (!error) quiesce();
-    });
-    if (options_.seconds > 0) {
-        end_.expires_after(std::chrono::microseconds(static_cast<std::int64_t>(options_.seconds * 1e6)));
-        end_.async_wait([this](boost::system::error_code error) {
-            if (!error) quiesce();
-        });
-    }
-    if (isatty(STDERR_FILENO) != 0 && !options_.fleet.verbose) show_progress();
-    io_.run();
-    return summary();
+template <class T>
+CLI::Option* add_override(CLI::App& app, const std::string& name, std::optional<T>& value, const std::string& text) {
+    return app.add_option_function<T>(
+        name, [&value](const T& given) { value = given; }, text);
 }
 
-void Fleet::show_progress() {
-    progress_.expires_after(std::chrono::seconds(1));
-    progress_.async_wait([this](boost::system::error_code error) {
-        if (error) return;
-        const auto connected = std::ranges::count_if(nodes_, [](const auto& node) { return !node->is_disconnected(); });
-        fmt::print(stderr, "\r{} of {} connected, {} sent, {} confirmed, {} commands ", connected, nodes_.size(),
-                   totals_.sent, totals_.confirmed, totals_.commands);
-        show_progress();
-    });
-}
-
-void Fleet::quiesce() {
-    if (quiescing_) return io_.stop();  // asked twice: at once
-    quiescing_ = true;
-    signals_.async_wait([this](boost::system::error_code error, int) {
-        if (!error) io_.stop();
-    });
-    for (auto& node : nodes_)
-        node->quiesce();
-    const double patience_s = options_.node.retry_s * (options_.node.retries + 1);
-    deadline_ =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(static_cast<std::int64_t>(patience_s * 1000));
-    poll_end();
-}
-
-// First what is on its way, then DISCONNECT, each within the protocol's patience.
-void Fleet::poll_end() {
-    const bool is_late = std::chrono::steady_clock::now() >= deadline_;
-    if (!disconnecting_) {
-        const bool idle = std::ranges::all_of(nodes_, [](const auto& node) { return node->is_idle(); });
-        if (idle || is_late) {
-            disconnecting_ = true;
-            for (const auto& node : nodes_)
-                lost_ += node->open_messages();
-            for (auto& node : nodes_)
-                node->disconnect();
-        }
-    } else if (is_late || std::ranges::all_of(nodes_, [](const auto& node) { return node->is_disconnected(); })) {
-        io_.stop();
-        return;
-    }
-    end_.expires_after(std::chrono::milliseconds(20));
-    end_.async_wait([this](boost::system::error_code error) {
-        if (!error) poll_end();
-    });
-}
-
-int Fleet::summary() {
-    if (!disconnecting_) {
-        for (const auto& node : nodes_)
-            lost_ += node->open_messages();
-    }
-    std::uint64_t frames = 0;
-    std::uint64_t octets = 0;
-    std::uint64_t retransmitted = 0;
-    for (const auto& node : nodes_) {
-        frames += node->counters().frames_sent;
-        octets += node->counters().octets_sent;
-        retransmitted += node->counters().retransmissions;
-    }
-    auto& latencies = totals_.latencies_ms;
-    std::ranges::sort(latencies);
-    const double worst = latencies.empty() ? 0 : latencies.back();
-    const double per_message = totals_.sent == 0 ? 0 : static_cast<double>(frames) / static_cast<double>(totals_.sent);
-    const double octets_per_message =
-        totals_.sent == 0 ? 0 : static_cast<double>(octets) / static_cast<double>(totals_.sent);
-    if (options_.json) {
-        fmt::print(
-            "{{\"nodes\":{},\"sent\":{},\"confirmed\":{},\"unconfirmed\":{},\"refused\":{},\"lost\":{},"
-            "\"retransmitted\":{},\"commands\":{},\"connects\":{},\"connections_lost\":{},"
-            "\"latency_ms\":{{\"p50\":{:.3f},\"p90\":{:.3f},\"p99\":{:.3f},\"max\":{:.3f}}},"
-            "\"frames_per_message\":{:.2f},\"octets_per_message\":{:.1f}}}\n",
-            nodes_.size(), totals_.sent, totals_.confirmed, totals_.unconfirmed, totals_.refused, lost_, retransmitted,
-            totals_.commands, totals_.connects, totals_.connections_lost, percentile(latencies, 0.5),
-            percentile(latencies, 0.9), percentile(latencies, 0.99), worst, per_message, octets_per_message);
-    } else {
-        fmt::print(
-            "{} nodes: {} sent, {} confirmed, {} without confirmation (QoS 0, -1), {} refused, {} lost, {} frames "
-            "retransmitted, {} commands obeyed, {} connections lost\n",
-            nodes_.size(), totals_.sent, totals_.confirmed, totals_.unconfirmed, totals_.refused, lost_, retransmitted,
-            totals_.commands, totals_.connections_lost);
-        fmt::print(
-            "confirmed after (ms): p50 {:.2f}, p90 {:.2f}, p99 {:.2f}, max {:.2f}; {:.2f} frames and {:.0f} octets "
-            "sent per message\n",
-            percentile(latencies, 0.5), percentile(latencies, 0.9), percentile(latencies, 0.99), worst, per_message,
-            octets_per_message);
-    }
-    const bool all_came = lost_ == 0 && totals_.refused == 0 &&
-                          totals_.connects >= options_.sensors + options_.actuators + options_.forwarded;
-    if (totals_.connects == 0 && nodes_.size() > options_.beacons) {
-        fmt::print(stderr, "no gateway answers at {}:{}\n", options_.node.host, options_.node.port);
-    }
-    return all_came ? exit_ok : exit_refused;
+void add_fleet_options(CLI::App& app, SimulateOptions& options) {
+    const std::string group = "Fleet";
+    const auto nodes = CLI::Range(std::size_t{0}, Scenario::most_nodes);
+    auto* file = app.add_option("--scenario", options.scenario_file, "Take the fleet from this TOML file")
+                     ->type_name("FILE")
+                     ->group(group);
+    app.add_flag_function(
+           "--help-scenario",
+           [](std::int64_t) {
+               fmt::print("{}", scenario_example());
+               throw CLI::Success();
+           },
+           "Print a scenario file with every key and exit")
+        ->group(group);
+    const auto not_in_file = [&](CLI::Option* option) { return option->excludes(file)->group(group); };
+    not_in_file(app.add_option("-n,--nodes", options.sensors, "Sensors with periodic readings [5]")->check(nodes));
+    not_in_file(app.add_option("--sleepers", options.sleepers,
+                               "Sensors that sleep in between and obey commands when they wake [0]")
+                    ->check(nodes));
+    not_in_file(app.add_option("--actuators", options.actuators,
+                               "Actuators: obey PREFIX/actuator-N/command, confirm on …/state [0]")
+                    ->check(nodes));
+    not_in_file(
+        app.add_option("--beacons", options.beacons, "Nodes that send QoS -1 on short topics, without connection [0]")
+            ->check(nodes));
+    not_in_file(app.add_option("--forwarded", options.forwarded, "Sensors behind forwarders [0]")->check(nodes));
+    not_in_file(app.add_option("--forwarders", options.forwarders, "How many forwarders those share [1]")
+                    ->check(CLI::Range(std::size_t{1}, Scenario::most_nodes)));
+    not_in_file(app.add_option("-q,--qos", options.qos, "QoS of readings, one node after the other [0,1,2]")
+                    ->delimiter(',')
+                    ->check(CLI::Range(0, 2)));
+    not_in_file(takes_seconds(app.add_option("--period", options.period_s, "Between two readings [5s]")));
+    not_in_file(app.add_option("--jitter", options.jitter, "Share of the period by which it varies [0.2]")
+                    ->check(CLI::Range(0.0, 0.9)));
+    not_in_file(takes_seconds(app.add_option("--sleep", options.sleep_s, "What sleepers announce [the period]")));
+    not_in_file(app.add_option("--payload", options.payload, "Octets of a reading [as long as it is]")
+                    ->check(CLI::Range(0, 60000)));
+    not_in_file(app.add_flag("-r,--retain", options.retain, "Retain the readings"));
+    not_in_file(
+        app.add_flag("--echo", options.echo, "Sensors subscribe to their own readings, to measure the way back"));
 }
 
 }  // namespace
@@ -224,33 +310,33 @@ int Fleet::summary() {
 void add_simulate(CLI::App& program, int& exit_code) {
     auto* app = program.add_subcommand("sim", "Simulate a fleet of nodes");
     auto options = std::make_shared<SimulateOptions>();
-    add_node_options(*app, options->node);
-    app->add_option("-n,--nodes", options->sensors, "Sensors with periodic readings [5]")->check(CLI::Range(0, 10000));
-    app->add_option("--actuators", options->actuators,
-                    "Actuators: obey PREFIX/actuator-N/command, confirm on …/state [0]")
-        ->check(CLI::Range(0, 10000));
-    app->add_option("--beacons", options->beacons, "Nodes that send QoS -1 on short topics, without connection [0]")
-        ->check(CLI::Range(0, 10000));
-    app->add_option("--forwarded", options->forwarded, "Sensors behind a forwarder [0]")->check(CLI::Range(0, 10000));
-    app->add_option("-q,--qos", options->qos, "QoS of the sensors in turn [0,1,2]")
-        ->delimiter(',')
-        ->check(CLI::Range(0, 2));
-    app->add_option("--period", options->fleet.period_s, "Seconds between two readings [5]")
-        ->check(CLI::PositiveNumber);
-    app->add_option("--jitter", options->fleet.jitter, "Share of the period by which it varies [0.2]")
-        ->check(CLI::Range(0.0, 0.9));
-    app->add_option("--topic-prefix", options->fleet.topic_prefix, "First level of all topics [sim]");
-    app->add_option("--seconds", options->seconds, "End after this time [run until Ctrl-C]");
-    app->add_option("--seed", options->seed, "Same seed, same readings and times [1]");
-    app->add_flag("-v,--verbose", options->fleet.verbose, "Print every message");
-    app->add_flag("--quiet", options->fleet.quiet, "Do not print commands");
+    auto& flags = options->overrides;
+    options->node.client_id = "sim";  // each node puts its own name in its place
+    add_gateway_options(*app, options->node);
+    add_timer_options(*app, options->node);
+    add_fleet_options(*app, *options);
+    add_override(*app, "-i,--id-prefix", flags.id_prefix, "Put before all client ids")->type_name("TEXT");
+    add_override(*app, "--topic-prefix", flags.topic_prefix, "First level of all topics [sim]")->type_name("TOPIC");
+    takes_seconds(add_override(*app, "--seconds", flags.seconds, "End after this time [run until Ctrl-C]"), true);
+    takes_seconds(add_override(*app, "--day", flags.day_s, "How long the simulated day lasts [24h]"));
+    add_override(*app, "--connect-rate", flags.connects_per_second,
+                 "CONNECTs, and at the end DISCONNECTs, per second [1000]")
+        ->check(CLI::Range(1.0, 100000.0));
+    add_override(*app, "-k,--keepalive", flags.keep_alive_s, "Keep-alive in seconds [60]")->type_name("S");
+    add_override(*app, "--seed", flags.seed, "Same seed, same readings at the same times [1]")->type_name("N");
+    app->add_flag("-v,--verbose", options->output.verbose, "Print every message");
+    app->add_flag("--quiet", options->output.quiet, "Do not print commands");
+    app->add_flag("--progress", options->progress, "Print a line per second [on a terminal]");
+    app->add_flag("--per-node", options->per_node, "Also print what each node did");
     app->add_flag("--json", options->json, "Summary as JSON");
     app->footer(
         "Examples:\n"
-        "  mqttsn sim --nodes 20 --actuators 2 --beacons 1 --seconds 60\n"
-        "  mqttsn sim -n 10000 -q 1 --period 10 --seconds 60 --json\n"
-        "Exit codes: 0 all connected and nothing lost, 1 otherwise, 2 wrong usage.");
-    app->callback([options, &exit_code] { exit_code = Fleet(*options).run(); });
+        "  mqttsn sim --nodes 20 --sleepers 5 --actuators 2 --beacons 1 --seconds 60\n"
+        "  mqttsn sim -n 10000 -q 1 --period 10s --seconds 60 --json\n"
+        "  mqttsn sim -n 100 -q 0,1,1,2 --echo --seconds 30 --per-node\n"
+        "  mqttsn sim --help-scenario > barn.toml && mqttsn sim --scenario barn.toml --seed 7\n"
+        "Exit codes: 0 all connected and nothing lost, 1 otherwise, 2 wrong usage, 3 no gateway answers.");
+    app->callback([options, &exit_code] { exit_code = simulate(*options); });
 }
 
 }  // namespace mqttsn::tools

@@ -147,10 +147,13 @@ void add_subscribe(CLI::App& program, int& exit_code) {
     auto options = std::make_shared<SubscribeOptions>();
     add_node_options(*app, options->node);
     add_will_update_options(*app, options->will);
-    app->add_option("-t,--topic", options->topics, "Topic filter; may be repeated")->type_name("FILTER");
+    app->add_option("-t,--topic", options->topics, "Topic filter; may be repeated")
+        ->type_name("FILTER")
+        ->allow_extra_args(false);
     app->add_option("-U,--unsubscribe", options->unsubscribe,
                     "Topic filter to leave, of a kept session; may be repeated")
-        ->type_name("FILTER");
+        ->type_name("FILTER")
+        ->allow_extra_args(false);
     app->add_option("-q,--qos", options->qos, "QoS 0, 1 or 2 [0]")->check(CLI::Range(0, 2));
     takes_seconds(app->add_option("--sleep", options->sleep_s,
                                   "Sleep for this time once subscribed (SN 6.14); wake before it is over for what the "

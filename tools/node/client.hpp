@@ -126,6 +126,8 @@ public:
     std::optional<TimePoint> next_timeout() const noexcept;
 
     bool is_connected() const noexcept { return state_ == State::active; }
+    /// Or one being set up, asleep, or being ended.
+    bool has_connection() const noexcept { return state_ != State::disconnected; }
     const ClientCounters& counters() const noexcept { return counters_; }
     const std::string& client_id() const noexcept { return options_.client_id; }
 
