@@ -114,7 +114,8 @@ class Restart(IntegrationTest):
     def test_killed_under_load_nothing_is_lost_and_nothing_doubled(self):
         """[SN12-6.12-f] [SN12-6.6-f] [SN12-6.10-t]"""
         broker = self.start_broker(*PERSISTENT_BROKER)
-        gateway = self.start_lasting_gateway(broker, delivery={"up": "store"}, store={"commit_interval": "10ms"})
+        gateway = self.start_lasting_gateway(broker, delivery={"up": "store"}, store={"commit_interval": "10ms"},
+                                             timers={"retry": "1s", "retries": 20})
         load = self.keep(Load(gateway.address, broker, nodes=200))
         for _ in range(CYCLES):
             target = load.progress() + 400

@@ -3,7 +3,7 @@
 #include "tools/benchmark/idle.hpp"
 #include "tools/benchmark/process_meter.hpp"
 #include "tools/benchmark/rate_search.hpp"
-#include "tools/commands/common.hpp"
+#include "tools/commands/node_link.hpp"
 
 #include <fmt/format.h>
 #include <sched.h>
