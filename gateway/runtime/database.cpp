@@ -77,14 +77,16 @@ bool Database::start_again() {
     if (db_) sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     close_file();
     const auto aside = directory_.set_aside(path_);
+    if (!aside.empty()) {
+        warnings_.push_back(fmt::format(
+            "{}: damaged ({}): set aside as {}, and an empty one begun. What was kept for devices is not known to this "
+            "gateway any more; `sqlite3 {} .recover` may read the old file",
+            path_.string(), damage_, aside.filename().string(), aside.filename().string()));
+    }
     if (aside.empty() || !directory_.create(path_)) {
         error_ = directory_.error();
         return false;
     }
-    warnings_.push_back(fmt::format(
-        "{}: damaged ({}): set aside as {}, and an empty one begun. What was kept for devices is not known to this "
-        "gateway any more; `sqlite3 {} .recover` may read the old file",
-        path_.string(), damage_, aside.filename().string(), aside.filename().string()));
     return true;
 }
 

@@ -36,7 +36,7 @@ struct StoreCounters {
 
 class Store {
 public:
-    /// Called on the thread of the io_context, never after the end of the Store.
+    /// All three are needed. Called on the thread of the io_context, never after the end of the Store.
     struct Handler {
         /// All commits up to this one are on disk.
         std::function<void(CommitId up_to)> on_committed;
