@@ -345,7 +345,7 @@ bool Database::fail() {
 std::string Database::explain() const {
     const int code = sqlite3_extended_errcode(db_.get());
     const int system = system_error(db_.get(), code);
-    const std::string reason = system != 0 ? std::strerror(system) : sqlite3_errmsg(db_.get());
+    std::string reason = system != 0 ? std::strerror(system) : sqlite3_errmsg(db_.get());
     const int kind = code & 0xff;
     if (system == EFBIG) {
         return "the process may not write larger files: raise LimitFSIZE (systemd) or ulimit -f";

@@ -169,6 +169,7 @@ SettingKey choice(std::string section, std::string name, std::string help,
                   std::vector<std::pair<std::string, Enum>> choices, At at) {
     const Place<At> place{at};
     std::vector<std::string> names;
+    names.reserve(choices.size());
     for (const auto& each : choices)
         names.push_back(in_quotes(each.first));
     return {std::move(section),
@@ -189,10 +190,7 @@ SettingKey choice(std::string section, std::string name, std::string help,
             }};
 }
 
-// `auto&` of a lambda parameter list is spelled once here, so that the tables of keys stay readable.
-#define MQTTSN_AT(expression)   \
-    [](Settings & s) -> auto& { \
-        return s.expression;    \
-    }
+// The place of a value in Settings, as the functions above take it.
+#define MQTTSN_AT(expression) [](Settings& s) -> decltype(auto) { return (s.expression); }
 
 }  // namespace mqttsn::gateway

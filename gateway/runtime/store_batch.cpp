@@ -36,8 +36,7 @@ void StoreBatch::collapse() {
         if (erased == erased_at.end() || erased->second < i) order.push_back(i);
     }
     std::ranges::sort(order, [this](std::size_t a, std::size_t b) {
-        const auto by_key = ops[a].key <=> ops[b].key;
-        return by_key != 0 ? by_key < 0 : a < b;
+        return ops[a].key == ops[b].key ? a < b : ops[a].key < ops[b].key;
     });
 
     StoreBatch rest;
