@@ -245,7 +245,7 @@ TEST_CASE("10,000 messages for one client: the newest are kept, the others compl
     t.node.expects(delivery(id, "after"));
 }
 
-TEST_CASE("10,000 QoS 0 messages pass a client that listens; the newest wait for one that sleeps", "[SN12-6.14-k]") {
+TEST_CASE("10,000 QoS 0 messages pass a client that listens, the newest wait for one that sleeps", "[SN12-6.14-k]") {
     Downlink t(with_queue(1000));
     const auto id = t.subscribes("a/b", q0);
     const bool asleep = GENERATE(false, true);

@@ -106,7 +106,7 @@ TEST_CASE("every other CONNECT of a kept session clears the confirmations, not t
     t.node.expects(delivery(id, "y"));
 }
 
-TEST_CASE("one REGISTER at a time; everything queues behind it in order", "[SN12-6.10-d]") {
+TEST_CASE("one REGISTER at a time, everything queues behind it in order", "[SN12-6.10-d]") {
     Downlink t;
     t.subscribes("#");
     const auto known = t.node.registers("known");

@@ -198,7 +198,7 @@ TEST_CASE("a delivery that the client does not support is dropped and completed 
     CHECK(t.talk.counters().deliveries_dropped == 0);
 }
 
-TEST_CASE("QoS, Retain and id form are those of the message; DUP and unused flags are 0",
+TEST_CASE("QoS, Retain and id form are those of the message, DUP and unused flags are 0",
           "[SN12-6.10-m][SN12-6.10-q][SN12-5.3.4-b][SN12-5.3.4-d]") {
     auto config = Talk::config();
     config.topics = {{9, "predefined", "*"}};

@@ -177,7 +177,7 @@ TEST_CASE("a kept session expires when the operator says so") {
     CHECK(talk.gateway().session_count() == 0);
 }
 
-TEST_CASE("WILLTOPICUPD replaces topic, QoS and retain; the next CONNECT carries it",
+TEST_CASE("WILLTOPICUPD replaces topic, QoS and retain, the next CONNECT carries it",
           "[SN12-6.4-a][SN12-6.4-e][SN12-6.4-f][SN12-6-d]") {
     Talk talk;
     const auto node = talk.device(1);

@@ -74,7 +74,7 @@ TEST_CASE("a refusal by an MQTT 3.1.1 broker is not supported", "[SN12-6.9-h][SN
     t.node.expects(sn::Suback{Qos::at_most_once, 0, 5, ReturnCode::not_supported});
 }
 
-TEST_CASE("a wildcard SUBACK carries id 0; topics announce themselves once", "[SN12-6.9-a][SN12-6.10-c]") {
+TEST_CASE("a wildcard SUBACK carries id 0, topics announce themselves once", "[SN12-6.9-a][SN12-6.10-c]") {
     Connected t;
     const std::string filter = GENERATE(as<std::string>{}, "a/#", "+/b", "#");
     t.node.sends(by_name(filter));

@@ -320,7 +320,7 @@ TEST_CASE("SUBSCRIBE asks for one filter and nothing special", "[SN12-6-l]") {
     CHECK(sent.properties.empty());
 }
 
-TEST_CASE("shared subscriptions pass as they are; deliveries use the id of the name behind them",
+TEST_CASE("shared subscriptions pass as they are, deliveries use the id of the name behind them",
           "[SN12-6-l][SN12-6.9-b]") {
     Connected t(with_version(Version::v5));
     const auto id = t.node.subscribes("$share/g/c/d", Qos::at_most_once);

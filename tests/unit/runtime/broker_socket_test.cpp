@@ -197,7 +197,7 @@ TEST_CASE("the next address of the broker's name is tried when the first one ref
     CHECK(place.closed.empty());
 }
 
-TEST_CASE("connections leave from bind_address; an impossible one is told with its key") {
+TEST_CASE("connections leave from bind_address, an impossible one is told with its key") {
     Place place;
     place.address.bind_address = "127.0.0.5";
     {

@@ -65,7 +65,7 @@ TEST_CASE("every flag, long and short, reaches the settings") {
     CHECK(settings.log.level == LogLevel::debug);
 }
 
-TEST_CASE("flags win over the file; --udp replaces its listeners, --topic adds to its topics") {
+TEST_CASE("flags win over the file, --udp replaces its listeners, --topic adds to its topics") {
     const TemporaryFile file(
         "[gateway]\nid = 7\nname = \"file\"\n[[udp]]\nlisten = \"127.0.0.1:1\"\n[[udp]]\nlisten = \"127.0.0.1:2\"\n"
         "[[topic]]\nid = 1\nname = \"a\"\n");

@@ -6,7 +6,7 @@ using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace std::chrono_literals;
 
-TEST_CASE("a device's lines pass in a burst, then at the rate; what is left out is counted once", "[SN12-5.2.1-k]") {
+TEST_CASE("a device's lines pass in a burst, then at the rate, what is left out is counted once", "[SN12-5.2.1-k]") {
     LogLimit limit(1.0, 3);
     const TimePoint start = TimePoint{} + 1h;
     for (int i = 0; i < 3; ++i) {

@@ -53,7 +53,7 @@ TEST_CASE("percentiles of any delays are those of the sorted list within one per
     CHECK(histogram.count() == sorted.size());
 }
 
-TEST_CASE("one delay is every percentile; one below zero counts as zero") {
+TEST_CASE("one delay is every percentile, one below zero counts as zero") {
     Histogram histogram;
     histogram.record(-5);
     CHECK(histogram.percentile(0.5) == 0);

@@ -18,7 +18,7 @@ ClientOptions with_will(bool clean = true) {
 
 }  // namespace
 
-TEST_CASE("CONNECT carries client id, flags and keep-alive; CONNACK makes the client connected", "[SN12C-6.2-b]") {
+TEST_CASE("CONNECT carries client id, flags and keep-alive, CONNACK makes the client connected", "[SN12C-6.2-b]") {
     NodeTalk node;
     node.client.connect(node.now, node.out);
     CHECK(node.sent() == Texts{"CONNECT clean 60 s node"});
@@ -156,7 +156,7 @@ TEST_CASE("will topic and will message are updated side by side, each repeated b
     CHECK(node.sent() == Texts{"CONNECT will clean 60 s node", "WILLTOPIC q2 gone/new", "WILLMSG farewell"});
 }
 
-TEST_CASE("the empty WILLTOPICUPD deletes the will; a refused update changes nothing", "[SN12C-6.4-a]") {
+TEST_CASE("the empty WILLTOPICUPD deletes the will, a refused update changes nothing", "[SN12C-6.4-a]") {
     NodeTalk node(with_will());
     node.connect();
     node.client.update_will_topic("refused", Qos::at_most_once, false, node.now, node.out);

@@ -35,7 +35,7 @@ ClientOptions with_predefined() {
 
 }  // namespace
 
-TEST_CASE("one REGISTER at a time; the id of REGACK is used from then on", "[SN12C-6.5-a]") {
+TEST_CASE("one REGISTER at a time, the id of REGACK is used from then on", "[SN12C-6.5-a]") {
     Publisher node;
     node.publish("a", "1", Qos::at_most_once);
     node.publish("b", "2", Qos::at_most_once);
@@ -94,7 +94,7 @@ TEST_CASE("a refused REGISTER ends the messages that need it, and no others", "[
     CHECK(node.sent() == Texts{"REGISTER #1 id 0 a", "REGISTER #2 id 0 b"});
 }
 
-TEST_CASE("REGISTER of the gateway is acknowledged each time; a new name for an id replaces the old one",
+TEST_CASE("REGISTER of the gateway is acknowledged each time, a new name for an id replaces the old one",
           "[SN12C-6.5-b]") {
     Publisher node;
     for (int i = 0; i < 2; ++i) {

@@ -60,7 +60,7 @@ TEST_CASE("a sleeping client wakes by itself before its time is over", "[SN12C-6
     CHECK(node.sent() == Texts{"PINGREQ node"});
 }
 
-TEST_CASE("sleep begins when nothing is outstanding any more; what is queued waits", "[SN12C-6.14-a][SN12C-6.14-e]") {
+TEST_CASE("sleep begins when nothing is outstanding any more, what is queued waits", "[SN12C-6.14-a][SN12C-6.14-e]") {
     NodeTalk node;
     node.connect();
     node.receives(sn::Register{7, 1, "t"});
@@ -90,7 +90,7 @@ TEST_CASE("sleep for no time is a disconnection") {
     CHECK(node.events() == Texts{"disconnected"});
 }
 
-TEST_CASE("waking sends PINGREQ with the client id; PINGRESP ends it", "[SN12C-6.14-b][SN12C-6.14-c]") {
+TEST_CASE("waking sends PINGREQ with the client id, PINGRESP ends it", "[SN12C-6.14-b][SN12C-6.14-c]") {
     Sleeper node;
     node.wait(100s);
     node.wake();

@@ -171,7 +171,7 @@ TEST_CASE("SEARCHGW without answer is repeated with gaps that double up to a lim
     }
 }
 
-TEST_CASE("an answer ends the search; when the last gateway is gone it begins anew", "[SN12C-6.1-d][SN12C-6.1-b]") {
+TEST_CASE("an answer ends the search, when the last gateway is gone it begins anew", "[SN12C-6.1-d][SN12C-6.1-b]") {
     Searcher node;
     node.discovery.search(node.now);
     node.wait(5s);
@@ -226,7 +226,7 @@ TEST_CASE("nobody is told of a gateway when a GWINFO was heard, or when none is 
     CHECK(node.said.empty());
 }
 
-TEST_CASE("GwAdd has a length octet, an address and a port; the bare forms are understood", "[SN12C-5.3.5-a]") {
+TEST_CASE("GwAdd has a length octet, an address and a port, the bare forms are understood", "[SN12C-5.3.5-a]") {
     const auto v4 = at("192.0.2.7:1884");
     const auto v6 = at("[2001:db8::7]:1884");
     const auto add = [](std::string_view octets) { return node::octets(octets); };

@@ -45,7 +45,7 @@ TEST_CASE("a forwarder wraps the frames of its nodes unchanged with their node i
     CHECK(std::equal(frame.begin(), frame.end(), datagram.end() - static_cast<std::ptrdiff_t>(frame.size())));
 }
 
-TEST_CASE("a forwarder delivers by node id; a broadcast goes to all its nodes", "[SN12C-5.5-a]") {
+TEST_CASE("a forwarder delivers by node id, a broadcast goes to all its nodes", "[SN12C-5.5-a]") {
     Village village;
     CHECK(village.hears(from_gateway(0, "a", sn::Pingresp{})) == Texts{"a: PINGRESP"});
     CHECK(village.hears(from_gateway(0, "aa", sn::Pingresp{})) == Texts{"aa: PINGRESP"});

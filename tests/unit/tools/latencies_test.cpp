@@ -24,7 +24,7 @@ TEST_CASE("percentiles of times are exact below 128 microseconds, and to 2 % abo
     }
 }
 
-TEST_CASE("without times there are no percentiles; impossible times do no harm") {
+TEST_CASE("without times there are no percentiles, impossible times do no harm") {
     Latencies latencies;
     CHECK(latencies.percentile(0.5) == 0us);
     CHECK(latencies.max() == 0us);

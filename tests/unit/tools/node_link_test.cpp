@@ -117,7 +117,7 @@ TEST_CASE("nobody at the gateway's port is told") {
     CHECK(place.events == node::Texts{"lost"});
 }
 
-TEST_CASE("a gateway is found by address; one that cannot be resolved is named") {
+TEST_CASE("a gateway is found by address, one that cannot be resolved is named") {
     boost::asio::io_context io{1};
     const auto found = resolve_gateway(io, "127.0.0.1", 1883);
     REQUIRE(found.endpoint.has_value());

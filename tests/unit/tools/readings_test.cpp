@@ -29,7 +29,7 @@ std::vector<std::string> texts_of(const std::vector<Reading>& readings) {
 
 }  // namespace
 
-TEST_CASE("the same seed gives the same readings; another seed, group or node gives others") {
+TEST_CASE("the same seed gives the same readings, another seed, group or node gives others") {
     CHECK(texts_of(day_of(1, 1)) == texts_of(day_of(1, 1)));
     CHECK(texts_of(day_of(1, 1)) != texts_of(day_of(2, 1)));
     CHECK(texts_of(day_of(1, 1)) != texts_of(day_of(1, 2)));

@@ -284,7 +284,7 @@ TEST_CASE("datagrams above the receive limit are dropped and counted, those at t
     CHECK(link.counters().frames_in == 2);
 }
 
-TEST_CASE("frames beyond the queue's bound are refused and counted; the others leave") {
+TEST_CASE("frames beyond the queue's bound are refused and counted, the others leave") {
     Place place;
     UdpConfig config = listen_on("127.0.0.1:0");
     config.send_queue = 100;
@@ -397,7 +397,7 @@ TEST_CASE("two gateways of one host can listen to the same group beside their ow
     CHECK(place.listener.from[0].link != place.listener.from[1].link);
 }
 
-TEST_CASE("broadcast() reaches every address of advertise_to; the radius becomes the hop limit", "[SN12-5.3.9-a]") {
+TEST_CASE("broadcast() reaches every address of advertise_to, the radius becomes the hop limit", "[SN12-5.3.9-a]") {
     const bool v6 = GENERATE(false, true);
     if (v6 && !has_v6_multicast()) return;
     Place place;
