@@ -18,11 +18,10 @@ namespace mqttsn::tools {
 /// Exit codes that scripts can use.
 enum ExitCode : int {
     exit_ok = 0,
-    exit_failed = 1,             ///< it was tried, and did not work
-    exit_refused = exit_failed,  ///< the gateway refused the connection or what was asked of it
-    exit_usage = 2,              ///< an option makes no sense
-    exit_no_gateway = 3,         ///< none answers, or it stopped answering
-    exit_timed_out = 27,         ///< -W is over (the code of mosquitto_sub)
+    exit_failed = 1,      ///< the gateway refused the connection or what was asked of it; what was asked for failed
+    exit_usage = 2,       ///< an option makes no sense
+    exit_no_gateway = 3,  ///< none answers, or it stopped answering
+    exit_timed_out = 27,  ///< -W is over (the code of mosquitto_sub)
 };
 inline constexpr std::string_view exit_codes_text =
     "Exit codes: 0 ended as asked, 1 refused by the gateway, 2 wrong usage, 3 no gateway answers, 27 timed out.";

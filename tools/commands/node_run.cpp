@@ -114,7 +114,7 @@ void NodeRun::on_event(const node::Event& event) {
         choice_.succeeded();
         if (!finishing_) actions_.on_connected(*this);
     } else if (const auto* rejected = std::get_if<node::Rejected>(&event)) {
-        gateway_failed(fmt::format("rejected by the gateway at {}: {}", place_, text_of(rejected->code)), exit_refused);
+        gateway_failed(fmt::format("rejected by the gateway at {}: {}", place_, text_of(rejected->code)), exit_failed);
     } else if (std::holds_alternative<node::Lost>(event)) {
         const auto why = unreachable_.empty() ? std::string() : " (" + unreachable_ + ")";
         const auto text = was_connected_ ? fmt::format("the gateway at {} stopped answering{}", place_, why)
@@ -163,7 +163,7 @@ void NodeRun::update_will(const WillUpdateOptions& update, std::function<void()>
 void NodeRun::on_will_updated(const node::WillUpdated& update) {
     if (update.code != sn::ReturnCode::accepted) {
         fmt::print(stderr, "will not updated: {}\n", text_of(update.code));
-        return finish(exit_refused);
+        return finish(exit_failed);
     }
     if (will_updates_open_ == 0 || --will_updates_open_ > 0 || finishing_) return;
     will_is_current_ = true;

@@ -146,7 +146,7 @@ private:
     void send(NodeRun& run, Buffer message) {
         if (message.size() > max_payload_) {
             fmt::print(stderr, "{}\n", too_long(message.size(), max_payload_));
-            code_ = exit_refused;
+            code_ = exit_failed;
             return;
         }
         run.link().act([&](node::Client& client, TimePoint now, node::Outbox& out) {
@@ -166,7 +166,7 @@ private:
             const bool needs_id = qos() == Qos::minus_one;
             fmt::print(stderr, "not published on {}: {}\n", topic ? topic.mapped() : "",
                        needs_id ? "QoS -1 needs a topic of two characters or a --predefined one" : text_of(done->code));
-            code_ = exit_refused;
+            code_ = exit_failed;
         }
         if (--open_ == 0 && input_ended_) run.finish(code_);
     }

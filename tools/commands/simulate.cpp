@@ -233,7 +233,7 @@ private:
         }
         const bool all_came = report.lost == 0 && report.echoes_lost == 0 && report.totals.refused == 0 &&
                               report.totals.connects >= fleet_.connecting_nodes();
-        return all_came ? exit_ok : exit_refused;
+        return all_came ? exit_ok : exit_failed;
     }
 
     const SimulateOptions& options_;

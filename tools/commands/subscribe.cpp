@@ -87,7 +87,7 @@ private:
     void on_subscribed(NodeRun& run, const node::Subscribed& done) {
         if (done.code != sn::ReturnCode::accepted) {
             fmt::print(stderr, "not subscribed to {}: {}\n", open_[done.token], text_of(done.code));
-            return run.finish(exit_refused);
+            return run.finish(exit_failed);
         }
         if (options_.node.debug) {
             fmt::print(stderr, "subscribed to {} (QoS {})\n", open_[done.token], static_cast<int>(done.granted));
