@@ -61,6 +61,8 @@ void Client::connect(const ConnectRequest& request, TimePoint now, Buffer& wire)
         outgoing_.clear();
         incoming_.clear();
     }
+    for (Incoming& each : incoming_)
+        each.on_this_connection = false;
     Connect packet;
     packet.clean_start = request.clean_start;
     packet.keep_alive_s = keep_alive_s_ = options_.keep_alive_s;

@@ -196,6 +196,7 @@ private:
         PacketId packet_id = 0;
         Qos qos = Qos::at_least_once;
         bool acknowledged = false;  ///< by the application; QoS 2 then waits for PUBREL
+        bool on_this_connection = true;
     };
     enum class State : std::uint8_t { idle, connecting, connected };
 

@@ -131,6 +131,7 @@ void Client::on_publish(const Publish& packet, TimePoint now, Buffer& wire, std:
     }
     const auto known = find_incoming(packet.packet_id);
     if (known != incoming_.end() && known->qos == packet.qos) {
+        known->on_this_connection = true;
         if (!known->acknowledged) return;  // the application has it and is not done
         if (packet.qos == Qos::exactly_once)
             return send_acknowledgement(PacketType::pubrec, packet.packet_id, now, wire);
@@ -140,8 +141,8 @@ void Client::on_publish(const Publish& packet, TimePoint now, Buffer& wire, std:
     } else if (known != incoming_.end()) {
         incoming_.erase(known);
     }
-    const auto open = std::ranges::count_if(
-        incoming_, [](const Incoming& each) { return each.qos == Qos::exactly_once || !each.acknowledged; });
+    // The broker's send quota starts anew with each connection (MQTT 5, 4.9).
+    const auto open = std::ranges::count(incoming_, true, &Incoming::on_this_connection);
     if (options_.version == Version::v5 && open >= options_.receive_maximum) {
         return end(ClientError::protocol_violation, events);
     }

@@ -197,3 +197,16 @@ TEST_CASE("a message over the broker's new Maximum Packet Size is given up inste
     CHECK(talk.sent() == to_hex(hex("3A 07 0001 61 0002 00 78 62 02 0003")));
     CHECK(talk.client.in_flight() == 2);
 }
+
+TEST_CASE("the Receive Maximum counts what this connection brought, not what an earlier one left") {
+    auto options = options_of(Version::v5);
+    options.receive_maximum = 1;
+    MqttTalk talk(options);
+    REQUIRE(talk.connect(false, accepted_5) == "connected");
+    REQUIRE(talk.hears("32 06 0001 61 0001 00") == "message 1 q1 a=");
+    REQUIRE(reconnects(talk, false, "20 03 01 00 00") == "connected again");
+    CHECK(talk.hears("32 06 0001 61 0002 00") == "message 2 q1 a=");
+    talk.acknowledges(2);
+    CHECK(talk.hears("3A 06 0001 61 0001 00").empty());  // the application still has it
+    CHECK(talk.hears("32 06 0001 61 0003 00") == broke_protocol);
+}
