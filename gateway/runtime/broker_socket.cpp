@@ -1,7 +1,9 @@
 #include "gateway/runtime/broker_socket.hpp"
 
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace mqttsn::gateway {
 
@@ -13,6 +15,10 @@ namespace {
 constexpr auto resolved_for = std::chrono::seconds(10);
 constexpr auto closing_time = std::chrono::seconds(2);
 constexpr int reads_per_wakeup = 4;
+
+std::string text_of_errno(int error) {
+    return boost::system::error_code(error, boost::system::system_category()).message();
+}
 
 std::string text_of(const tcp::endpoint& endpoint) {
     const auto host = endpoint.address().to_string();
@@ -40,16 +46,27 @@ void BrokerResolver::resolve(Callback callback) {
                             });
 }
 
-BrokerSocket::BrokerSocket(asio::io_context& io, BrokerAddress address, Buffer& read_buffer, Handler handler)
-    : io_(io), address_(std::move(address)), read_buffer_(read_buffer), handler_(std::move(handler)), socket_(io) {}
+BrokerSocket::BrokerSocket(asio::io_context& io, ReadyPoll& poll, const BrokerAddress& address, Buffer& read_buffer,
+                           Handler handler)
+    : io_(io), poll_(poll), address_(address), read_buffer_(read_buffer), handler_(std::move(handler)) {}
+
+BrokerSocket::~BrokerSocket() {
+    close_descriptor();
+}
+
+void BrokerSocket::limit_time(std::chrono::milliseconds time, std::function<void()> then) {
+    timer_ = std::make_unique<asio::steady_timer>(io_, time);
+    timer_->async_wait([self = shared_from_this(), then = std::move(then)](boost::system::error_code error) {
+        if (!error) then();
+    });
+}
 
 void BrokerSocket::open(BrokerResolver& resolver) {
     state_ = State::resolving;
-    timer_ = std::make_unique<asio::steady_timer>(io_, address_.connect_timeout);
-    timer_->async_wait([self = shared_from_this()](boost::system::error_code error) {
-        if (error || (self->state_ != State::resolving && self->state_ != State::connecting)) return;
-        self->fail(fmt::format("no connection to {}:{} within {} ms", self->address_.host, self->address_.port,
-                               self->address_.connect_timeout.count()));
+    limit_time(address_.connect_timeout, [this] {
+        if (state_ != State::resolving && state_ != State::connecting) return;
+        fail(fmt::format("no connection to {}:{} within {} ms", address_.host, address_.port,
+                         address_.connect_timeout.count()));
     });
     // Through the loop, so that no callback happens inside open().
     asio::post(io_, [self = shared_from_this(), &resolver] {
@@ -57,7 +74,8 @@ void BrokerSocket::open(BrokerResolver& resolver) {
         resolver.resolve([self](boost::system::error_code error, const BrokerResolver::Endpoints& endpoints) {
             if (self->state_ != State::resolving) return;
             if (error) return self->fail(fmt::format("cannot resolve {}: {}", self->address_.host, error.message()));
-            self->endpoints_ = endpoints;
+            self->attempt_ = std::make_unique<Attempt>();
+            self->attempt_->endpoints = endpoints;
             self->state_ = State::connecting;
             self->connect_next();
         });
@@ -65,62 +83,87 @@ void BrokerSocket::open(BrokerResolver& resolver) {
 }
 
 void BrokerSocket::connect_next() {
-    if (next_endpoint_ >= endpoints_.size()) {
-        return fail(last_failure_.empty() ? "the broker's name has no address" : last_failure_);
+    Attempt& attempt = *attempt_;
+    while (attempt.next < attempt.endpoints.size()) {
+        const tcp::endpoint endpoint = attempt.endpoints[attempt.next++];
+        close_descriptor();
+        const std::string failure = try_connect(endpoint);
+        if (failure.empty()) return;
+        attempt.last_failure = failure;
     }
-    const tcp::endpoint endpoint = endpoints_[next_endpoint_++];
-    boost::system::error_code error;
-    const auto next = [this, endpoint](boost::system::error_code why) {
-        last_failure_ = fmt::format("{}: {}", text_of(endpoint), why.message());
-        connect_next();
-    };
-    if (socket_.is_open()) socket_.close(error);
-    socket_.open(endpoint.protocol(), error);
-    if (error) return fail(fmt::format("cannot make a socket: {} (see: ulimit -n)", error.message()));
+    fail(attempt.last_failure.empty() ? "the broker's name has no address" : std::string(attempt.last_failure));
+}
+
+std::string BrokerSocket::try_connect(const tcp::endpoint& endpoint) {
+    fd_ = ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd_ < 0) return fmt::format("cannot make a socket: {} (see: ulimit -n)", text_of_errno(errno));
     if (!address_.bind_address.empty()) {
-        const auto source = asio::ip::make_address(address_.bind_address, error);
-        if (!error) socket_.bind({source, 0}, error);
-        if (error)
-            return fail(fmt::format("[broker] bind_address = \"{}\": {}", address_.bind_address, error.message()));
+        boost::system::error_code error;
+        tcp::endpoint source(asio::ip::make_address(address_.bind_address, error), 0);
+        if (!error && ::bind(fd_, source.data(), static_cast<socklen_t>(source.size())) != 0) {
+            error.assign(errno, boost::system::system_category());
+        }
+        if (error) return fmt::format("[broker] bind_address = \"{}\": {}", address_.bind_address, error.message());
     }
-    socket_.async_connect(endpoint, [self = shared_from_this(), next](boost::system::error_code why) {
-        if (self->state_ != State::connecting) return;
-        if (why) return next(why);
-        self->connected();
-    });
+    const int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(fd_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    const bool under_way =
+        ::connect(fd_, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 || errno == EINPROGRESS;
+    if (!under_way) return fmt::format("{}: {}", text_of(endpoint), text_of_errno(errno));
+    if (!poll_.watch(fd_, *this, true)) return fmt::format("cannot watch a socket: {}", text_of_errno(errno));
+    watched_ = true;
+    waiting_writable_ = true;
+    return {};
+}
+
+void BrokerSocket::connect_result() {
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error == 0) return connected();
+    attempt_->last_failure =
+        fmt::format("{}: {}", text_of(attempt_->endpoints[attempt_->next - 1]), text_of_errno(error));
+    connect_next();
 }
 
 void BrokerSocket::connected() {
-    boost::system::error_code ignored;
-    socket_.set_option(tcp::no_delay(true), ignored);
-    socket_.set_option(asio::socket_base::keep_alive(true), ignored);
-    socket_.non_blocking(true, ignored);
+    wait_writable(false);
     timer_.reset();
-    endpoints_ = {};
+    attempt_.reset();
     state_ = State::open;
-    wait_readable();
     handler_.on_open();
 }
 
-void BrokerSocket::wait_readable() {
-    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](boost::system::error_code error) {
-        if (error || self->state_ != State::open) return;
-        self->read();
-    });
+void BrokerSocket::on_ready(bool readable, bool writable) {
+    const auto self = shared_from_this();  // a handler may let go of it
+    if (state_ == State::connecting) {
+        if (writable) connect_result();
+        return;
+    }
+    if (writable && waiting_writable_) {
+        wait_writable(false);
+        flush();
+    }
+    if (!readable) return;
+    if (state_ == State::open) {
+        read();
+    } else if (state_ == State::closing) {
+        read_until_end();
+    }
 }
 
 void BrokerSocket::read() {
     for (int i = 0; i < reads_per_wakeup && state_ == State::open; ++i) {
-        const auto size = ::recv(socket_.native_handle(), read_buffer_.data(), read_buffer_.size(), MSG_DONTWAIT);
+        const auto size = ::recv(fd_, read_buffer_.data(), read_buffer_.size(), MSG_DONTWAIT);
         if (size == 0) return fail("the broker closed the connection");
         if (size < 0) {
-            if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) break;
-            return fail(boost::system::error_code(errno, boost::system::system_category()).message());
+            if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return;
+            return fail(text_of_errno(errno));
         }
         handler_.on_data(Bytes(read_buffer_).first(static_cast<std::size_t>(size)));
-        if (static_cast<std::size_t>(size) < read_buffer_.size()) break;
+        if (static_cast<std::size_t>(size) < read_buffer_.size()) return;
     }
-    if (state_ == State::open) wait_readable();
 }
 
 bool BrokerSocket::send(Bytes octets) {
@@ -138,33 +181,28 @@ bool BrokerSocket::send(Bytes octets) {
 
 void BrokerSocket::flush() {
     if (unsent_.empty() || waiting_writable_ || (state_ != State::open && state_ != State::closing)) return;
-    const auto size = ::send(socket_.native_handle(), unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto size = ::send(fd_, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
         unsent_ = Buffer();
         if (state_ == State::closing) shut(false, {});
         return;  // reading reports the broken connection
     }
     if (size > 0) unsent_.erase(unsent_.begin(), unsent_.begin() + size);
-    if (!unsent_.empty()) return wait_writable();
+    if (!unsent_.empty()) return wait_writable(true);
     if (unsent_.capacity() > 4096) unsent_ = Buffer();
     if (state_ == State::closing) finish_closing();
 }
 
-void BrokerSocket::wait_writable() {
-    waiting_writable_ = true;
-    socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](boost::system::error_code error) {
-        self->waiting_writable_ = false;
-        if (!error) self->flush();
-    });
+void BrokerSocket::wait_writable(bool wait) {
+    waiting_writable_ = wait;
+    poll_.change(fd_, *this, wait);
 }
 
 void BrokerSocket::close() {
     if (state_ != State::open) return shut(false, {});
     state_ = State::closing;
-    timer_ = std::make_unique<asio::steady_timer>(io_, closing_time);
-    timer_->async_wait([self = shared_from_this()](boost::system::error_code error) {
-        if (!error) self->shut(false, {});
-    });
+    self_ = shared_from_this();
+    limit_time(closing_time, [this] { shut(false, {}); });
     if (unsent_.empty()) {
         finish_closing();
     } else {
@@ -175,15 +213,13 @@ void BrokerSocket::close() {
 // Half-close and read until the broker closes too: a close with unread octets would reset the connection, and the
 // broker could lose the DISCONNECT.
 void BrokerSocket::finish_closing() {
-    boost::system::error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
-    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](boost::system::error_code error) {
-        if (error || self->state_ != State::closing) return;
-        const auto size =
-            ::recv(self->socket_.native_handle(), self->read_buffer_.data(), self->read_buffer_.size(), MSG_DONTWAIT);
-        if (size > 0) return self->finish_closing();
-        self->shut(false, {});
-    });
+    ::shutdown(fd_, SHUT_WR);
+}
+
+void BrokerSocket::read_until_end() {
+    const auto size = ::recv(fd_, read_buffer_.data(), read_buffer_.size(), MSG_DONTWAIT);
+    const bool goes_on = size > 0 || (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
+    if (!goes_on) shut(false, {});
 }
 
 void BrokerSocket::abort() {
@@ -196,12 +232,22 @@ void BrokerSocket::fail(const std::string& reason) {
 
 void BrokerSocket::shut(bool notify, const std::string& reason) {
     if (state_ == State::closed) return;
+    const auto last = std::move(self_);
     state_ = State::closed;
     timer_.reset();
+    attempt_.reset();
     unsent_ = Buffer();
-    boost::system::error_code ignored;
-    socket_.close(ignored);
+    close_descriptor();
     if (notify) handler_.on_closed(reason);
+}
+
+void BrokerSocket::close_descriptor() noexcept {
+    if (fd_ < 0) return;
+    if (watched_) poll_.forget(fd_, *this);
+    ::close(fd_);
+    fd_ = -1;
+    watched_ = false;
+    waiting_writable_ = false;
 }
 
 }  // namespace mqttsn::gateway

@@ -2,6 +2,7 @@
 // buffer.
 #pragma once
 
+#include "gateway/runtime/ready_poll.hpp"
 #include "protocol/types.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -42,7 +43,7 @@ private:
     std::vector<Callback> waiting_;
 };
 
-class BrokerSocket : public std::enable_shared_from_this<BrokerSocket> {
+class BrokerSocket : public std::enable_shared_from_this<BrokerSocket>, private ReadyPoll::Watched {
 public:
     /// Called from the event loop; never from inside a call to the socket.
     struct Handler {
@@ -51,8 +52,12 @@ public:
         std::function<void(const std::string& reason)> on_closed;  ///< not after close() or abort()
     };
 
-    /// `read_buffer` is shared by all sockets of the loop and outlives them.
-    BrokerSocket(boost::asio::io_context& io, BrokerAddress address, Buffer& read_buffer, Handler handler);
+    /// `address` and `read_buffer` are shared by all sockets of the loop and outlive them, as `poll` does.
+    BrokerSocket(boost::asio::io_context& io, ReadyPoll& poll, const BrokerAddress& address, Buffer& read_buffer,
+                 Handler handler);
+    ~BrokerSocket();
+    BrokerSocket(const BrokerSocket&) = delete;
+    BrokerSocket& operator=(const BrokerSocket&) = delete;
 
     void open(BrokerResolver& resolver);
     /// Appends; leaves at flush(). True when a flush() is needed that no earlier send() or full socket has made due
@@ -67,26 +72,40 @@ public:
 private:
     enum class State : std::uint8_t { idle, resolving, connecting, open, closing, closed };
 
+    void on_ready(bool readable, bool writable) override;
     void connect_next();
+    /// Error text, empty when the connection is under way.
+    std::string try_connect(const boost::asio::ip::tcp::endpoint& endpoint);
+    void connect_result();
     void connected();
-    void wait_readable();
     void read();
-    void wait_writable();
+    void wait_writable(bool wait);
     void finish_closing();
+    void read_until_end();
     void fail(const std::string& reason);
     void shut(bool notify, const std::string& reason);
+    void close_descriptor() noexcept;
+    void limit_time(std::chrono::milliseconds time, std::function<void()> then);
+
+    /// What is needed only until the connection stands.
+    struct Attempt {
+        BrokerResolver::Endpoints endpoints;
+        std::size_t next = 0;
+        std::string last_failure;
+    };
 
     boost::asio::io_context& io_;
-    BrokerAddress address_;
+    ReadyPoll& poll_;
+    const BrokerAddress& address_;
     Buffer& read_buffer_;
     Handler handler_;
-    boost::asio::ip::tcp::socket socket_;
+    int fd_ = -1;
     std::unique_ptr<boost::asio::steady_timer> timer_;  ///< only while connecting or closing
-    BrokerResolver::Endpoints endpoints_;
-    std::size_t next_endpoint_ = 0;
-    std::string last_failure_;
+    std::unique_ptr<Attempt> attempt_;
+    std::shared_ptr<BrokerSocket> self_;  ///< while closing, when nobody else holds it
     Buffer unsent_;
     State state_ = State::idle;
+    bool watched_ = false;
     bool waiting_writable_ = false;
 };
 

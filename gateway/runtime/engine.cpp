@@ -187,7 +187,7 @@ void Engine::open_socket(UpstreamId id) {
                                       gateway_->on_upstream_closed(id, reason, now(), out_);
                                       carry_out();
                                   }};
-    auto socket = std::make_shared<BrokerSocket>(io_, settings_.broker, read_buffer_, std::move(handler));
+    auto socket = std::make_shared<BrokerSocket>(io_, poll_, settings_.broker, read_buffer_, std::move(handler));
     sockets_.emplace(id, socket);
     socket->open(resolver_);
 }

@@ -58,6 +58,7 @@ private:
     std::optional<TimePoint> armed_for_;
     std::vector<std::unique_ptr<transports::Transport>> links_;
     BrokerResolver resolver_;
+    ReadyPoll poll_{io_, [this] { flush(); }};
     Buffer read_buffer_;
     std::unordered_map<UpstreamId, std::shared_ptr<BrokerSocket>> sockets_;
     std::vector<std::weak_ptr<BrokerSocket>> unflushed_;

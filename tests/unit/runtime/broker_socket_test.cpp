@@ -30,7 +30,7 @@ public:
     std::shared_ptr<BrokerSocket> open() {
         resolver = std::make_unique<BrokerResolver>(io, address);
         auto socket = std::make_shared<BrokerSocket>(
-            io, address, read_buffer,
+            io, poll, address, read_buffer,
             BrokerSocket::Handler{[this] { ++opened; }, [this](Bytes octets) { heard += as_text(octets); },
                                   [this](const std::string& reason) { closed.push_back(reason); }});
         socket->open(*resolver);
@@ -96,6 +96,7 @@ public:
     boost::asio::io_context io{1};
     tcp::acceptor acceptor{io, {loopback, 0}};
     tcp::socket broker{io};
+    ReadyPoll poll{io, [] {}};
     BrokerAddress address;
     Buffer read_buffer = Buffer(16384);
     std::unique_ptr<BrokerResolver> resolver;
