@@ -64,7 +64,7 @@ void BrokerSocket::limit_time(std::chrono::milliseconds time, std::function<void
 void BrokerSocket::open(BrokerResolver& resolver) {
     state_ = State::resolving;
     limit_time(address_.connect_timeout, [this] {
-        if (state_ != State::resolving && state_ != State::connecting) return;
+        if (state_ != State::resolving && state_ != State::connecting && state_ != State::handshake) return;
         fail(fmt::format("no connection to {}:{} within {} ms", address_.host, address_.port,
                          address_.connect_timeout.count()));
     });
@@ -129,8 +129,16 @@ void BrokerSocket::connect_result() {
 
 void BrokerSocket::connected() {
     wait_writable(false);
-    timer_.reset();
     attempt_.reset();
+    if (!address_.tls) return opened();
+    state_ = State::handshake;
+    tls_ = std::make_unique<TlsSession>(address_.tls, address_.host);
+    tls_->start(unsent_);
+    flush();
+}
+
+void BrokerSocket::opened() {
+    timer_.reset();
     state_ = State::open;
     handler_.on_open();
 }
@@ -146,7 +154,7 @@ void BrokerSocket::on_ready(bool readable, bool writable) {
         flush();
     }
     if (!readable) return;
-    if (state_ == State::open) {
+    if (state_ == State::open || state_ == State::handshake) {
         read();
     } else if (state_ == State::closing) {
         read_until_end();
@@ -154,22 +162,40 @@ void BrokerSocket::on_ready(bool readable, bool writable) {
 }
 
 void BrokerSocket::read() {
-    for (int i = 0; i < reads_per_wakeup && state_ == State::open; ++i) {
+    for (int i = 0; i < reads_per_wakeup && (state_ == State::open || state_ == State::handshake); ++i) {
         const auto size = ::recv(fd_, read_buffer_.data(), read_buffer_.size(), MSG_DONTWAIT);
         if (size == 0) return fail("the broker closed the connection");
         if (size < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return;
             return fail(text_of_errno(errno));
         }
-        handler_.on_data(Bytes(read_buffer_).first(static_cast<std::size_t>(size)));
+        const Bytes octets = Bytes(read_buffer_).first(static_cast<std::size_t>(size));
+        if (tls_) {
+            decrypt(octets);
+        } else {
+            handler_.on_data(octets);
+        }
         if (static_cast<std::size_t>(size) < read_buffer_.size()) return;
     }
+}
+
+void BrokerSocket::decrypt(Bytes octets) {
+    Buffer plain;
+    const bool goes_on = tls_->receive(octets, plain, unsent_);
+    flush();
+    if (state_ == State::handshake && tls_->is_established()) opened();
+    if (!plain.empty() && state_ == State::open) handler_.on_data(plain);
+    if (!goes_on) fail(tls_->error().empty() ? "the broker closed the connection" : tls_->error());
 }
 
 bool BrokerSocket::send(Bytes octets) {
     if (state_ != State::open) return false;
     const bool is_first = unsent_.empty();
-    unsent_.insert(unsent_.end(), octets.begin(), octets.end());
+    if (tls_) {
+        tls_->send(octets, unsent_);
+    } else {
+        unsent_.insert(unsent_.end(), octets.begin(), octets.end());
+    }
     if (unsent_.size() > address_.max_unsent) {
         // Told through the loop: the caller is in the middle of its turn.
         asio::post(io_, [self = shared_from_this()] {
@@ -180,7 +206,8 @@ bool BrokerSocket::send(Bytes octets) {
 }
 
 void BrokerSocket::flush() {
-    if (unsent_.empty() || waiting_writable_ || (state_ != State::open && state_ != State::closing)) return;
+    const bool may_send = state_ == State::open || state_ == State::closing || state_ == State::handshake;
+    if (unsent_.empty() || waiting_writable_ || !may_send) return;
     const auto size = ::send(fd_, unsent_.data(), unsent_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
         unsent_ = Buffer();
@@ -203,6 +230,7 @@ void BrokerSocket::close() {
     state_ = State::closing;
     self_ = shared_from_this();
     limit_time(closing_time, [this] { shut(false, {}); });
+    if (tls_) tls_->close(unsent_);
     if (unsent_.empty()) {
         finish_closing();
     } else {
@@ -227,7 +255,9 @@ void BrokerSocket::abort() {
 }
 
 void BrokerSocket::fail(const std::string& reason) {
-    shut(true, reason);
+    const bool is_unexplained = state_ == State::handshake && tls_->error().empty();
+    shut(true,
+         is_unexplained ? fmt::format("TLS handshake: {}; does this port of the broker speak TLS?", reason) : reason);
 }
 
 void BrokerSocket::shut(bool notify, const std::string& reason) {

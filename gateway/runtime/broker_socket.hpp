@@ -1,8 +1,9 @@
-// One TCP connection to the broker. Reads and writes are driven by readiness, so that an idle connection holds no
-// buffer.
+// One TCP connection to the broker, with TLS in it if wanted. Reads and writes are driven by readiness, so that an idle
+// connection holds no buffer.
 #pragma once
 
 #include "gateway/runtime/ready_poll.hpp"
+#include "gateway/runtime/tls.hpp"
 #include "protocol/types.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -20,7 +21,8 @@ struct BrokerAddress {
     std::string port = "1883";
     std::string bind_address;  ///< source address of connections; empty = the system's choice
     std::chrono::milliseconds connect_timeout{10000};
-    std::size_t max_unsent = 8U << 20;  ///< octets; a broker that takes no more is disconnected
+    std::size_t max_unsent = 8U << 20;      ///< octets; a broker that takes no more is disconnected
+    std::shared_ptr<const TlsContext> tls;  ///< null: without TLS
 };
 
 /// Where the broker is, resolved once and for a while: ten thousand reconnecting sessions ask the name server once.
@@ -70,7 +72,7 @@ public:
     void abort();
 
 private:
-    enum class State : std::uint8_t { idle, resolving, connecting, open, closing, closed };
+    enum class State : std::uint8_t { idle, resolving, connecting, handshake, open, closing, closed };
 
     void on_ready(bool readable, bool writable) override;
     void connect_next();
@@ -78,7 +80,9 @@ private:
     std::string try_connect(const boost::asio::ip::tcp::endpoint& endpoint);
     void connect_result();
     void connected();
+    void opened();
     void read();
+    void decrypt(Bytes octets);
     void wait_writable(bool wait);
     void finish_closing();
     void read_until_end();
@@ -102,6 +106,7 @@ private:
     int fd_ = -1;
     std::unique_ptr<boost::asio::steady_timer> timer_;  ///< only while connecting or closing
     std::unique_ptr<Attempt> attempt_;
+    std::unique_ptr<TlsSession> tls_;
     std::shared_ptr<BrokerSocket> self_;  ///< while closing, when nobody else holds it
     Buffer unsent_;
     State state_ = State::idle;

@@ -1,12 +1,10 @@
-#include "gateway/runtime/settings.hpp"
+#include "gateway/runtime/settings_broker.hpp"
 
 #include "protocol/topic.hpp"
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 namespace mqttsn::gateway {
@@ -18,8 +16,7 @@ public:
     Completion(Settings& settings, const std::string& where) : settings_(settings), where_(where) {}
 
     SettingErrors run() {
-        broker_url();
-        password();
+        complete_broker(settings_, [this](std::string text) { error(std::move(text)); });
         listeners();
         endpoints("forwarder", "endpoints", settings_.forwarders, settings_.core.forwarder.endpoints);
         endpoints("qos_minus_one", "allowed", settings_.qos_minus_one_allowed, settings_.core.qos_minus_one.allowed);
@@ -34,56 +31,6 @@ public:
 
 private:
     void error(std::string text) { errors_.push_back(fmt::format("{}: {}", where_, std::move(text))); }
-
-    // A password has no place in a log.
-    static std::string without_user(std::string url) {
-        const auto at = url.rfind('@');
-        const auto scheme = url.find("://");
-        if (at == std::string::npos) return url;
-        const std::size_t begin = scheme < at ? scheme + 3 : 0;
-        return url.replace(begin, at - begin, "...");
-    }
-
-    void broker_url() {
-        std::string_view rest = settings_.broker_url;
-        const auto wrong = [&](std::string_view why) {
-            error(fmt::format("[broker] url = \"{}\": {}; expected mqtt://host or mqtt://host:port",
-                              without_user(settings_.broker_url), why));
-        };
-        if (rest.starts_with("mqtts://") || rest.starts_with("ws"))
-            return wrong("TLS and WebSocket are not supported yet");
-        if (!rest.starts_with("mqtt://")) return wrong("unknown scheme");
-        rest.remove_prefix(7);
-        if (rest.ends_with('/')) rest.remove_suffix(1);
-        if (rest.find('@') != std::string_view::npos) return wrong("put user name and password into their own keys");
-        const std::size_t end_of_v6 = rest.starts_with('[') ? rest.find(']') : 0;
-        const auto colon = end_of_v6 == std::string_view::npos ? end_of_v6 : rest.find(':', end_of_v6);
-        std::string_view host = rest.substr(0, colon);
-        const std::string_view port = colon == std::string_view::npos ? "1883" : rest.substr(colon + 1);
-        if (port.find(':') != std::string_view::npos) return wrong("write an IPv6 address in brackets");
-        if (host.starts_with('[')) {
-            if (!host.ends_with(']')) return wrong("an IPv6 address ends with ] and may be followed by :port");
-            host = host.substr(1, host.size() - 2);
-        }
-        std::uint16_t number = 0;
-        const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
-        if (host.empty() || host.find('/') != std::string_view::npos) return wrong("no host name");
-        if (failure != std::errc() || end != port.data() + port.size() || number == 0) return wrong("not a port");
-        settings_.broker.host = host;
-        settings_.broker.port = port;
-    }
-
-    void password() {
-        if (settings_.password_file.empty()) return;
-        std::ifstream file(settings_.password_file);
-        std::string line;
-        if (!std::getline(file, line)) {
-            return error(
-                fmt::format("[broker] password_file = \"{}\" cannot be read or is empty", settings_.password_file));
-        }
-        if (line.ends_with('\r')) line.pop_back();
-        settings_.core.broker.password = line;
-    }
 
     void listeners() {
         if (settings_.udp.empty()) settings_.udp.emplace_back();

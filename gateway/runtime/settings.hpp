@@ -21,7 +21,11 @@ struct Settings {
     Config core;
     std::string broker_url = "mqtt://localhost:1883";
     BrokerAddress broker;  ///< host and port are taken from broker_url
+    std::string username_file;
     std::string password_file;
+    std::string password_env;
+    std::string password_credential;
+    TlsSettings tls;  ///< used with mqtts://
     std::vector<UdpSettings> udp;
     std::vector<std::string> forwarders;  ///< "ip:port" of [forwarder] endpoints
     std::vector<std::string> qos_minus_one_allowed;

@@ -55,8 +55,35 @@ void add_gateway(std::vector<SettingKey>& keys) {
                             MQTTSN_AT(core.delivery.max_age)));
 }
 
+namespace {
+
+void add_tls(std::vector<SettingKey>& keys) {
+    keys.push_back(text("broker", "ca_file",
+                        "mqtts: who signs the broker's certificate, PEM; empty = the system's list",
+                        MQTTSN_AT(tls.ca_file)));
+    keys.push_back(text("broker", "ca_path", "mqtts: directory of such files, as openssl rehash makes it",
+                        MQTTSN_AT(tls.ca_path)));
+    keys.push_back(text("broker", "certificate", "mqtts: of this gateway, PEM with its chain; empty = none",
+                        MQTTSN_AT(tls.certificate)));
+    keys.push_back(
+        text("broker", "key", "mqtts: private key of certificate, PEM; empty = in the same file", MQTTSN_AT(tls.key)));
+    keys.push_back(
+        boolean("broker", "verify", "mqtts: check the broker's certificate and host name", MQTTSN_AT(tls.verify)));
+    keys.push_back(text("broker", "server_name",
+                        "mqtts: name to ask for (SNI) and to find in the certificate; empty = the host of url",
+                        MQTTSN_AT(tls.server_name)));
+    keys.push_back(choice<TlsVersion>("broker", "tls_version", "mqtts: lowest version accepted",
+                                      {{"1.2", TlsVersion::v1_2}, {"1.3", TlsVersion::v1_3}},
+                                      MQTTSN_AT(tls.minimum_version)));
+    keys.push_back(texts("broker", "alpn", "mqtts: protocol names to offer, where the broker shares its port",
+                         MQTTSN_AT(tls.alpn)));
+}
+
+}  // namespace
+
 void add_broker(std::vector<SettingKey>& keys) {
-    keys.push_back(text("broker", "url", "the MQTT broker: mqtt://host[:port]", MQTTSN_AT(broker_url), 1));
+    keys.push_back(text("broker", "url", "the MQTT broker: mqtt://host[:port], or mqtts://host[:port] for TLS",
+                        MQTTSN_AT(broker_url), 1));
     keys.push_back(choice<mqtt::Version>(
         "broker", "version", "MQTT version spoken to the broker",
         {{"3.1", mqtt::Version::v3_1}, {"3.1.1", mqtt::Version::v3_1_1}, {"5", mqtt::Version::v5}},
@@ -65,9 +92,16 @@ void add_broker(std::vector<SettingKey>& keys) {
                             MQTTSN_AT(core.broker.client.keep_alive_s)));
     keys.push_back(
         text("broker", "username", "sent with every broker connection; empty = none", MQTTSN_AT(core.broker.username)));
-    keys.push_back(text("broker", "password", "better in password_file", MQTTSN_AT(core.broker.password)));
+    keys.push_back(
+        text("broker", "username_file", "the first line of this file is the user name", MQTTSN_AT(username_file)));
+    keys.push_back(text("broker", "password", "better in one of the next three", MQTTSN_AT(core.broker.password)));
     keys.push_back(
         text("broker", "password_file", "the first line of this file is the password", MQTTSN_AT(password_file)));
+    keys.push_back(
+        text("broker", "password_env", "this environment variable is the password", MQTTSN_AT(password_env)));
+    keys.push_back(text("broker", "password_credential",
+                        "the systemd credential of this name (LoadCredential=) is the password",
+                        MQTTSN_AT(password_credential)));
     keys.push_back(text("broker", "bind_address", "source address of broker connections; empty = the system's choice",
                         MQTTSN_AT(broker.bind_address)));
     keys.push_back(duration("broker", "connect_timeout", "for the TCP connection", 10ms, 3600s,
@@ -88,6 +122,7 @@ void add_broker(std::vector<SettingKey>& keys) {
                            MQTTSN_AT(core.broker.client.max_in_flight)));
     keys.push_back(octets("broker", "maximum_packet_size", "larger packets from the broker end the connection", 1024,
                           268435455, MQTTSN_AT(core.broker.client.maximum_packet_size)));
+    add_tls(keys);
 }
 
 }  // namespace mqttsn::gateway

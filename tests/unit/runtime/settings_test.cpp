@@ -71,8 +71,19 @@ const std::map<std::string, std::string> other_values{{"gateway.id", "7"},
                                                       {"broker.version", "\"5\""},
                                                       {"broker.keep_alive", "\"30s\""},
                                                       {"broker.username", "\"user\""},
+                                                      {"broker.username_file", "\"/etc/user\""},
                                                       {"broker.password", "\"secret\""},
                                                       {"broker.password_file", "\"/etc/password\""},
+                                                      {"broker.password_env", "\"MQTT_PASSWORD\""},
+                                                      {"broker.password_credential", "\"mqtt-password\""},
+                                                      {"broker.ca_file", "\"/etc/ca.pem\""},
+                                                      {"broker.ca_path", "\"/etc/ssl\""},
+                                                      {"broker.certificate", "\"/etc/gateway.pem\""},
+                                                      {"broker.key", "\"/etc/gateway.key\""},
+                                                      {"broker.verify", "false"},
+                                                      {"broker.server_name", "\"broker.example\""},
+                                                      {"broker.tls_version", "\"1.3\""},
+                                                      {"broker.alpn", "[\"mqtt\"]"},
                                                       {"broker.bind_address", "\"127.0.0.2\""},
                                                       {"broker.connect_timeout", "\"250ms\""},
                                                       {"broker.max_unsent", "65536"},
@@ -394,6 +405,8 @@ TEST_CASE("broker URLs give host and port") {
     const Good each = GENERATE(values<Good>({{"mqtt://localhost", "localhost", "1883"},
                                              {"mqtt://broker.example:1884", "broker.example", "1884"},
                                              {"mqtt://broker.example:1884/", "broker.example", "1884"},
+                                             {"mqtts://broker.example", "broker.example", "8883"},
+                                             {"mqtts://[::1]:1", "::1", "1"},
                                              {"mqtt://192.0.2.1", "192.0.2.1", "1883"},
                                              {"mqtt://[2001:db8::1]", "2001:db8::1", "1883"},
                                              {"mqtt://[::1]:65535", "::1", "65535"}}));
@@ -402,6 +415,7 @@ TEST_CASE("broker URLs give host and port") {
     REQUIRE(loaded.errors.empty());
     CHECK(loaded.settings.broker.host == each.host);
     CHECK(loaded.settings.broker.port == each.port);
+    CHECK((loaded.settings.broker.tls != nullptr) == std::string_view(each.url).starts_with("mqtts"));
 }
 
 TEST_CASE("bad broker URLs are told with the reason and an example") {
@@ -411,7 +425,6 @@ TEST_CASE("bad broker URLs are told with the reason and an example") {
     };
     const Bad each = GENERATE(values<Bad>({{"localhost:1883", "unknown scheme"},
                                            {"http://localhost", "unknown scheme"},
-                                           {"mqtts://localhost", "TLS"},
                                            {"ws://localhost", "WebSocket"},
                                            {"mqtt://", "no host name"},
                                            {"mqtt://:1883", "no host name"},
@@ -426,7 +439,7 @@ TEST_CASE("bad broker URLs are told with the reason and an example") {
                                            {"mqtt://[::1", "ends with ]"},
                                            {"mqtt://[::1]1883", "ends with ]"},
                                            {"mqtt://[::1]x:1883", "ends with ]"},
-                                           {"mqtts://user:secret@host", "TLS"}}));
+                                           {"mqtts://user:secret@host", "their own keys"}}));
     INFO(each.url);
     const auto error = error_of(fmt::format("[broker]\nurl = \"{}\"\n", each.url));
     CHECK_THAT(error, Contains("[broker] url") && Contains(each.reason) && Contains("mqtt://host:port"));
