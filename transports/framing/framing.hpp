@@ -40,6 +40,7 @@ struct FramingCounters {
     std::uint64_t framing_errors = 0;  ///< runt, or the length octet of the message disagrees with the frame
     std::uint64_t escape_errors = 0;   ///< an escape in front of something that is never escaped: frame dropped
     std::uint64_t oversize = 0;        ///< longer than the limit: dropped up to the next delimiter
+    std::uint64_t foreign = 0;         ///< frames of another protocol (IP over SLIP): dropped
     std::uint64_t skipped_octets = 0;  ///< noise between frames, and what resynchronisation passed over
 };
 
@@ -49,7 +50,8 @@ public:
 
     /// Appends the octets of one frame to `wire`.
     virtual void encode(Bytes frame, Buffer& wire) const = 0;
-    /// Octets from the line, in any split; appends every frame that is complete and sound.
+    /// Octets from the line, in any split; appends every frame that is complete and sound. Only timeout() ends a frame
+    /// by silence: octets that were read late, after a stall of the process, still belong together.
     virtual void receive(Bytes octets, TimePoint now, FrameList& frames) = 0;
     /// Silence can end a frame or prove it broken: call when next_timeout() has come. Calling early is harmless.
     virtual void timeout(TimePoint /*now*/, FrameList& /*frames*/) {}
