@@ -110,18 +110,18 @@ Shape shape_of(Bytes octets, Peer peer, std::size_t largest) noexcept {
     }
 }
 
-std::size_t declared_size(Bytes frame) noexcept {
+DeclaredSize declared_size(Bytes frame) noexcept {
     std::size_t headers = 0;
     while (true) {
         const Bytes rest = frame.subspan(headers);
-        if (rest.size() < 2) return 0;
+        if (rest.size() < 2) return {};
         if (rest[0] == std::byte{1}) {
             const std::size_t size = rest.size() < 4 ? 0 : octet(rest, 1) << 8U | octet(rest, 2);
-            return size >= 4 && size <= rest.size() ? headers + size : 0;
+            return size >= 4 && size <= rest.size() ? DeclaredSize{headers, size} : DeclaredSize{};
         }
         const std::size_t size = octet(rest, 0);
-        if (size < 2 || size > rest.size()) return 0;
-        if (static_cast<MsgType>(rest[1]) != MsgType::encapsulated) return headers + size;
+        if (size < 2 || size > rest.size()) return {};
+        if (static_cast<MsgType>(rest[1]) != MsgType::encapsulated) return {headers, size};
         headers += size;
     }
 }

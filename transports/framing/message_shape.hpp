@@ -30,8 +30,13 @@ constexpr int deepest_encapsulation = 3;
 /// What all forwarder headers in front of a message can measure.
 constexpr std::size_t longest_headers = 255 * deepest_encapsulation;
 
-/// The size that the Length fields declare, forwarder headers included; 0 if they contradict the octets at hand. Types
-/// and contents do not matter.
-std::size_t declared_size(Bytes frame) noexcept;
+/// What the Length fields declare. Types and contents do not matter. `message` is 0 if they contradict the octets at
+/// hand.
+struct DeclaredSize {
+    std::size_t headers = 0;  ///< of forwarders
+    std::size_t message = 0;
+    std::size_t total() const noexcept { return headers + message; }
+};
+DeclaredSize declared_size(Bytes frame) noexcept;
 
 }  // namespace mqttsn::transports

@@ -51,11 +51,10 @@ void RawFraming::scan(bool silent, FrameList& frames) {
         bool is_frame = shape.verdict == Verdict::whole;
         if (is_frame && !is_locked_) {
             const Bytes following = rest.subspan(shape.size);
-            const Shape next = following.empty() ? Shape{Verdict::incomplete, 0, false}
-                                                 : shape_of(following, options_.peer, options_.largest);
+            const Shape next = shape_of(following, options_.peer, options_.largest);
             const bool is_undecided = next.verdict == Verdict::incomplete && !next.is_type_known;
             if (is_undecided && !silent) break;
-            is_frame = next.verdict != Verdict::implausible;
+            is_frame = next.verdict != Verdict::implausible && (!is_undecided || following.empty());
         }
         if (is_frame) {
             frames.push(rest.first(shape.size));
