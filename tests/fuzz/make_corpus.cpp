@@ -1,7 +1,9 @@
 // Writes the seeds of all fuzz targets, made from the packet tables: make_corpus DIRECTORY
 #include "protocol/mqtt/codec.hpp"
+#include "tests/fuzz/fuzzed_drivers.hpp"
 #include "tests/fuzz/gateway_script.hpp"
 #include "tests/support/hex.hpp"
+#include "tests/support/link_vectors.hpp"
 #include "tests/support/mqtt_packet_table.hpp"
 #include "tests/support/sn_packet_table.hpp"
 
@@ -217,6 +219,61 @@ void write_capture(const fs::path& directory) {
     }
 }
 
+void write_framing(const fs::path& directory) {
+    Seeds seeds(directory);
+    for (std::size_t i = 0; i < test::framing_variants().size(); ++i) {
+        const auto& variant = test::framing_variants()[i];
+        const auto framing = transports::make_framing(variant.kind, variant.options);
+        Buffer all{static_cast<std::byte>(i)};
+        for (const auto& each : test::link_vectors()) {
+            Buffer seed{static_cast<std::byte>(i)};
+            if (each.kind == variant.kind) {
+                append(seed, each.wire);
+            } else {
+                framing->encode(each.frame, seed);
+            }
+            seeds.add(seed);
+            append(all, Bytes(seed).subspan(1));
+            seed.pop_back();
+            seeds.add(seed);
+        }
+        all.resize(std::min<std::size_t>(all.size(), 400));
+        seeds.add(all);
+    }
+}
+
+/// One conversation per driver and frame: it arrives, an answer is sent, it arrives again in two halves, the port is
+/// closed, the dongle is silent.
+void write_drivers(const fs::path& directory) {
+    using fuzz::DriverStep;
+    Seeds seeds(directory);
+    for (std::size_t i = 0; i < fuzz::driver_kinds().size(); ++i) {
+        for (const auto& each : test::link_vectors()) {
+            Buffer seed{static_cast<std::byte>(i)};
+            const auto step = [&](DriverStep what, Bytes octets) {
+                seed.push_back(static_cast<std::byte>(what));
+                seed.push_back(static_cast<std::byte>(octets.size()));
+                append(seed, octets);
+            };
+            const auto bare = [&](DriverStep what) { seed.push_back(static_cast<std::byte>(what)); };
+            step(DriverStep::receive, each.wire);
+            bare(DriverStep::timeout);
+            step(DriverStep::send, test::sample_publish());
+            step(DriverStep::broadcast, test::hex("05 00 01 03 84"));
+            const std::size_t half = each.wire.size() / 2;
+            step(DriverStep::receive, Bytes(each.wire).first(half));
+            append(seed, test::hex("01 00 0A"));  // wait 10 ms
+            step(DriverStep::receive, Bytes(each.wire).subspan(half));
+            bare(DriverStep::echo);
+            bare(DriverStep::timeout);
+            bare(DriverStep::reopen);
+            step(DriverStep::send, each.frame);
+            bare(DriverStep::early_call);
+            seeds.add(seed);
+        }
+    }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -229,4 +286,6 @@ int main(int count, char** arguments) {
     write_mqtt(directory / "fuzz_mqtt_stream");
     write_gateway(directory / "fuzz_gateway_core");
     write_capture(directory / "fuzz_capture");
+    write_framing(directory / "fuzz_framing");
+    write_drivers(directory / "fuzz_driver");
 }

@@ -183,17 +183,27 @@ MadeDriver make(const DriverValues& given, std::size_t mtu) {
     return {std::make_unique<FramedLine>(options), {}};
 }
 
-constexpr std::array kinds{
-    DriverKind{"raw", "MQTT-SN messages back to back, without checksum", 115200, raw_options, make<FramingKind::raw>},
-    DriverKind{"slip", "SLIP (RFC 1055), with an optional check value", 115200, slip_options, make<FramingKind::slip>},
-    DriverKind{"hdlc", "HDLC-like frames (RFC 1662) with FCS-16", 115200, hdlc_options, make<FramingKind::hdlc>},
-    DriverKind{"cobs", "COBS with a check value", 115200, cobs_options, make<FramingKind::cobs>},
-};
+constexpr DriverKind raw{"raw", "MQTT-SN messages back to back, without checksum", 115200, raw_options,
+                         make<FramingKind::raw>};
+constexpr DriverKind slip{"slip", "SLIP (RFC 1055), with an optional check value", 115200, slip_options,
+                          make<FramingKind::slip>};
+constexpr DriverKind hdlc{"hdlc", "HDLC-like frames (RFC 1662) with FCS-16", 115200, hdlc_options,
+                          make<FramingKind::hdlc>};
+constexpr DriverKind cobs{"cobs", "COBS with a check value", 115200, cobs_options, make<FramingKind::cobs>};
 
 }  // namespace
 
-std::span<const DriverKind> framed_line_kinds() noexcept {
-    return kinds;
+const DriverKind& raw_kind() noexcept {
+    return raw;
+}
+const DriverKind& slip_kind() noexcept {
+    return slip;
+}
+const DriverKind& hdlc_kind() noexcept {
+    return hdlc;
+}
+const DriverKind& cobs_kind() noexcept {
+    return cobs;
 }
 
 }  // namespace mqttsn::transports

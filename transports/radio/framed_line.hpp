@@ -53,7 +53,9 @@ private:
     DriverCounters counters_;
 };
 
-/// link = raw, slip, hdlc, cobs.
-std::span<const DriverKind> framed_line_kinds() noexcept;
+const DriverKind& raw_kind() noexcept;
+const DriverKind& slip_kind() noexcept;
+const DriverKind& hdlc_kind() noexcept;
+const DriverKind& cobs_kind() noexcept;
 
 }  // namespace mqttsn::transports

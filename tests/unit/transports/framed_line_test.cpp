@@ -17,6 +17,11 @@ namespace {
 
 constexpr TimePoint start{1s};
 
+const std::vector<DriverKind>& framed_line_kinds() {
+    static const std::vector kinds{raw_kind(), slip_kind(), hdlc_kind(), cobs_kind()};
+    return kinds;
+}
+
 const DriverKind& kind(std::string_view name) {
     return *std::ranges::find(framed_line_kinds(), name, &DriverKind::name);
 }
