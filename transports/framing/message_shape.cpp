@@ -82,7 +82,8 @@ Shape shape_of_message(Bytes octets, Peer peer, std::size_t largest) noexcept {
     if (size < header || size > largest) return {};
     const auto type = static_cast<MsgType>(octets[header - 1]);
     if (!is_plausible(type, size - header, peer)) return {};
-    if (type == MsgType::connect && peer != Peer::any && octets.size() >= header + 2) {
+    if (type == MsgType::connect && peer != Peer::any) {
+        if (octets.size() < header + 2) return {Verdict::incomplete, 0, false};
         const std::size_t protocol = octet(octets, header + 1);  // 1, or 2 for MQTT-SN 2.0
         if (protocol != 1 && protocol != 2) return {};
     }
@@ -96,16 +97,15 @@ Shape shape_of(Bytes octets, Peer peer, std::size_t largest) noexcept {
     std::size_t headers = 0;
     for (int depth = 0;; ++depth) {
         const Bytes rest = octets.subspan(headers);
-        if (rest.empty()) return {Verdict::incomplete, 0, headers > 0};
+        if (rest.empty()) return {Verdict::incomplete, 0, false};
         const bool is_header = rest.size() >= 2 && static_cast<MsgType>(rest[1]) == MsgType::encapsulated;
         if (!is_header || rest[0] == std::byte{1}) {
             Shape shape = shape_of_message(rest, peer, largest);
-            shape.is_type_known = shape.is_type_known || headers > 0;
             if (shape.verdict == Verdict::whole) shape.size += headers;
             return shape;
         }
         if (octet(rest, 0) < 4 || depth == deepest_encapsulation) return {};
-        if (rest.size() < octet(rest, 0)) return {Verdict::incomplete, 0, true};
+        if (rest.size() < octet(rest, 0)) return {Verdict::incomplete, 0, false};
         headers += octet(rest, 0);
     }
 }

@@ -18,8 +18,8 @@ struct Shape {
         whole,       ///< the message is the first `size` octets
     };
     Verdict verdict = Verdict::implausible;
-    std::size_t size = 0;        ///< with whole
-    bool is_type_known = false;  ///< false: too short to tell anything but the length
+    std::size_t size = 0;     ///< with whole
+    bool is_decided = false;  ///< with incomplete: no octet that is still to come makes it implausible
 };
 
 /// A message of at most `largest` octets, behind forwarder headers (SN 5.5) if there are any.

@@ -52,7 +52,7 @@ void RawFraming::scan(bool silent, FrameList& frames) {
         if (is_frame && !is_locked_) {
             const Bytes following = rest.subspan(shape.size);
             const Shape next = shape_of(following, options_.peer, options_.largest);
-            const bool is_undecided = next.verdict == Verdict::incomplete && !next.is_type_known;
+            const bool is_undecided = next.verdict == Verdict::incomplete && !next.is_decided;
             if (is_undecided && !silent) break;
             is_frame = next.verdict != Verdict::implausible && (!is_undecided || following.empty());
         }

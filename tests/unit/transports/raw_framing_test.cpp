@@ -35,6 +35,22 @@ TEST_CASE("out of step a raw message waits for silence or for another one") {
     CHECK(followed.taken() == Frames{"0216", "0218"});
 }
 
+TEST_CASE("out of step a raw message waits until the next one cannot prove implausible any more") {
+    for (const auto* next : {"08 04 04 01", "05 FE 00 00 01 08 04 04 01", "05 FE 00 00 01 02 16"}) {
+        CAPTURE(next);
+        auto stream = raw();
+        stream.feed("02 18");
+        const Buffer octets = hex(next);
+        stream.feed(Bytes(octets).first(octets.size() - 1));
+        CHECK(stream.taken().empty());
+        stream.feed(Bytes(octets).last(1));
+        REQUIRE_FALSE(stream.taken().empty());
+    }
+    auto stream = raw();
+    stream.feed("02 18 08 04 04").feed("03").silence();
+    CHECK(stream.taken().empty());
+}
+
 TEST_CASE("in step a raw message is delivered at once") {
     auto stream = raw();
     stream.feed("02 16").silence();
