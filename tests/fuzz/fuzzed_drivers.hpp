@@ -1,7 +1,11 @@
 // The drivers that fuzz_driver goes through, and the language of its inputs: the driver, then steps.
 #pragma once
 
+#include "transports/radio/aquila.hpp"
+#include "transports/radio/ebyte.hpp"
 #include "transports/radio/framed_line.hpp"
+#include "transports/radio/transparent.hpp"
+#include "transports/radio/xbee.hpp"
 
 #include <array>
 
@@ -10,10 +14,9 @@ namespace mqttsn::fuzz {
 /// A new driver gets its line here. The order is that of the first octet of the corpus: append.
 inline const auto& driver_kinds() {
     static const std::array kinds{
-        &transports::raw_kind(),
-        &transports::slip_kind(),
-        &transports::hdlc_kind(),
-        &transports::cobs_kind(),
+        &transports::raw_kind(),         &transports::slip_kind(),   &transports::hdlc_kind(),
+        &transports::cobs_kind(),        &transports::xbee_kind(),   &transports::ebyte_kind(),
+        &transports::transparent_kind(), &transports::aquila_kind(),
     };
     return kinds;
 }

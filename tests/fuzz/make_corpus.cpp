@@ -6,9 +6,11 @@
 #include "tests/support/link_vectors.hpp"
 #include "tests/support/mqtt_packet_table.hpp"
 #include "tests/support/sn_packet_table.hpp"
+#include "transports/framing/xbee_api.hpp"
 
 #include "protocol/sn/v12_codec.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -242,6 +244,79 @@ void write_framing(const fs::path& directory) {
     }
 }
 
+/// Conversations with dongles that have been set up: an XBee in both API modes, an Aquila bridge after its start.
+void write_dongles(Seeds& seeds) {
+    using fuzz::DriverStep;
+    Buffer seed;
+    const auto step = [&](DriverStep what, Bytes octets) {
+        seed.push_back(static_cast<std::byte>(what));
+        seed.push_back(static_cast<std::byte>(octets.size()));
+        append(seed, octets);
+    };
+    const auto begin = [&](std::string_view kind) {
+        const auto& kinds = fuzz::driver_kinds();
+        const auto found = std::ranges::find(kinds, kind, [](const auto* each) { return each->name; });
+        seed.assign(1, static_cast<std::byte>(found - kinds.begin()));
+    };
+    constexpr std::string_view answers[] = {"88524E50000049",
+                                            "8853414F0000",
+                                            "885453480013A200",
+                                            "8855534C40401122",
+                                            "88564856004147",
+                                            "885756520030"
+                                            "0B"};
+    constexpr std::string_view events[] = {"8B01FFFE000000",
+                                           "8B0112340000"
+                                           "00",
+                                           "8B01FFFE002400",
+                                           "8B01FFFE000200",
+                                           "8B01FFFE003200",
+                                           "8B01FFFE002200",
+                                           "8B01FFFE007400",
+                                           "890100",
+                                           "890101",
+                                           "8A00",
+                                           "8A02",
+                                           "8A03",
+                                           "8A0B",
+                                           "8A0C",
+                                           "8A06",
+                                           "88524E50000041"};
+    for (const bool escapes : {false, true}) {
+        const transports::XbeeApiFraming framing({.escapes = escapes});
+        const auto receive = [&](std::string_view data) {
+            Buffer wire;
+            framing.encode(test::hex(data), wire);
+            step(DriverStep::receive, wire);
+        };
+        for (const std::string_view event : events) {
+            begin("xbee");
+            receive(escapes ? "885141500002" : "885141500001");
+            for (const std::string_view each : answers)
+                receive(each);
+            receive("900013A200404011221234C1030500");
+            step(DriverStep::send, test::sample_publish());
+            receive(event);
+            seed.push_back(static_cast<std::byte>(DriverStep::timeout));
+            step(DriverStep::send, test::hex("030500"));
+            receive("800013A2004040112228000216");
+            step(DriverStep::broadcast, test::hex("0500010384"));
+            receive("8B02FFFE000000");
+            seeds.add(seed);
+        }
+    }
+    for (const std::string_view answer : {"aq-ack", "aq-nack", "aq-config-req", "aq-up-publish"}) {
+        begin("aquila");
+        seed.insert(seed.end(), 2, static_cast<std::byte>(DriverStep::timeout));
+        step(DriverStep::receive, test::link_vector("aq-up-publish").wire);
+        step(DriverStep::send, test::sample_publish());
+        step(DriverStep::receive, test::link_vector(answer).wire);
+        step(DriverStep::broadcast, test::hex("0500010384"));
+        seed.insert(seed.end(), 3, static_cast<std::byte>(DriverStep::timeout));
+        seeds.add(seed);
+    }
+}
+
 /// One conversation per driver and frame: it arrives, an answer is sent, it arrives again in two halves, the port is
 /// closed, the dongle is silent.
 void write_drivers(const fs::path& directory) {
@@ -272,6 +347,7 @@ void write_drivers(const fs::path& directory) {
             seeds.add(seed);
         }
     }
+    write_dongles(seeds);
 }
 
 }  // namespace
