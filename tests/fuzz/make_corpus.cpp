@@ -350,6 +350,56 @@ void write_drivers(const fs::path& directory) {
     write_dongles(seeds);
 }
 
+/// By the number of the dialect in fuzz_at_modem: lines as a stream, and as steps between sound answers.
+void write_at_modem(const fs::path& directory) {
+    constexpr std::string_view lines[] = {"+RCV=5,6,030500,-83,9",
+                                          "+RCV=5,4,AwUA,-83,9",
+                                          "+RCV=5,3,a,b,-83,9",
+                                          "+OK",
+                                          "+ERR=17",
+                                          "+ERR=12",
+                                          "+RESET",
+                                          "+READY",
+                                          "+MODE=0",
+                                          "+NETWORK=18",
+                                          "OK",
+                                          "AT_BUSY_ERROR",
+                                          "AT_PARAM_ERROR",
+                                          "+EVT:RXP2P:-83:9:030500",
+                                          "+EVT:RXP2P, RSSI -83, SNR 9",
+                                          "+EVT:030500",
+                                          "+EVT:TXP2P DONE",
+                                          "+EVT:RXP2P RECEIVE TIMEOUT",
+                                          "Current Work Mode: LoRa P2P.",
+                                          "ok",
+                                          "busy",
+                                          "invalid_param",
+                                          "radio_rx  030500",
+                                          "radio_tx_ok",
+                                          "radio_err",
+                                          "RN2483 1.0.1 Dec 15 2015 09:38:09",
+                                          "4294967245"};
+    constexpr unsigned steps = 7;
+    const auto step = [](unsigned kind, std::size_t argument = 0) {
+        return static_cast<std::byte>(kind + steps * argument);
+    };
+    Seeds seeds(directory);
+    for (unsigned dialect = 0; dialect < 7; ++dialect) {
+        Buffer stream{static_cast<std::byte>(dialect)};
+        Buffer script = stream;
+        script.insert(script.end(), 20, step(2));  // answers, until it is ready
+        for (const std::string_view line : lines) {
+            append(stream, as_bytes(line)), append(stream, as_bytes("\r\n"));
+            script.push_back(step(1, line.size()));
+            append(script, as_bytes(line));
+            for (const unsigned kind : {2U, 5U, 4U, 2U, 2U})
+                script.push_back(step(kind));
+        }
+        seeds.add(stream);
+        seeds.add(script);
+    }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -364,4 +414,5 @@ int main(int count, char** arguments) {
     write_capture(directory / "fuzz_capture");
     write_framing(directory / "fuzz_framing");
     write_drivers(directory / "fuzz_driver");
+    write_at_modem(directory / "fuzz_at_modem");
 }
