@@ -79,6 +79,9 @@ std::optional<std::string> Fleet::open_group(std::uint32_t group, const boost::a
     for (std::uint32_t index = 1; index <= of.count; ++index) {
         nodes_.push_back(std::make_unique<SimNode>(io_, scenario_, group, index, client_, output_, totals_));
         SimNode& node = *nodes_.back();
+        if (scenario_.impairment.is_any()) {
+            node.impair(scenario_.impairment, node::random_of(scenario_.seed + 2, group, index)());
+        }
         if (of.forwarders != 0) {
             node.attach(*forwarders_[first_forwarder + index % of.forwarders], node_id_of(group, index));
         } else if (const auto opened = node.open(gateway); !opened) {
@@ -154,6 +157,10 @@ FleetReport Fleet::report() const {
         report.frames_down += counters.frames_received;
         report.octets_up += counters.octets_sent;
         report.octets_down += counters.octets_received;
+        if (const auto* impaired = nodes_[i]->impaired()) {
+            if (!report.impaired) report.impaired.emplace();
+            *report.impaired += *impaired;
+        }
     }
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);

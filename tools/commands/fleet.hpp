@@ -35,8 +35,9 @@ struct FleetReport {
     std::uint64_t frames_down = 0;
     std::uint64_t octets_up = 0;
     std::uint64_t octets_down = 0;
-    double cpu_s = 0;           ///< of this process
-    std::uint64_t rss_kib = 0;  ///< the most memory that this process had
+    std::optional<node::ImpairmentCounters> impaired;  ///< of a bad network
+    double cpu_s = 0;                                  ///< of this process
+    std::uint64_t rss_kib = 0;                         ///< the most memory that this process had
 };
 
 class Fleet {

@@ -23,6 +23,21 @@ json::object percentiles_of(const Latencies& latencies) {
             {"max", milliseconds_of(latencies.max())}};
 }
 
+json::object impairment_of(const node::ImpairmentCounters& counts) {
+    const auto way = [](const node::ImpairmentCounters::Way& each) {
+        return json::object{{"frames", each.frames},
+                            {"lost", each.lost},
+                            {"doubled", each.doubled},
+                            {"reordered", each.reordered},
+                            {"delayed", each.delayed}};
+    };
+    return {{"up", way(counts.ways[0])},
+            {"down", way(counts.ways[1])},
+            {"new_addresses", counts.rebindings},
+            {"astray", counts.astray},
+            {"overflows", counts.overflows}};
+}
+
 json::array nodes_of(const std::vector<NodeReport>& nodes) {
     json::array list;
     for (const NodeReport& each : nodes) {
@@ -102,6 +117,7 @@ std::string to_json(const FleetReport& report, const std::vector<NodeReport>& no
                         {"octets_down_per_message", per_message(report.octets_down)},
                         {"cpu_s", report.cpu_s},
                         {"rss_kib", report.rss_kib}};
+    if (report.impaired) object["network"] = impairment_of(*report.impaired);
     if (!nodes.empty()) object["per_node"] = nodes_of(nodes);
     return json::serialize(object);
 }

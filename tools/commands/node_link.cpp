@@ -20,6 +20,7 @@ Result<void> NodeLink::open(const udp::endpoint& gateway) {
     boost::system::error_code error;
     if (socket_.is_open()) socket_.close(error);
     ++opened_;
+    gateway_ = gateway;
     socket_.open(gateway.protocol(), error);
     if (!error) socket_.connect(gateway, error);
     if (!error) socket_.non_blocking(true, error);
@@ -31,11 +32,12 @@ Result<void> NodeLink::open(const udp::endpoint& gateway) {
 void NodeLink::attach(ForwarderLink& forwarder, Buffer node_id) {
     forwarder_ = &forwarder;
     node_id_ = std::move(node_id);
-    forwarder.forwarder().add(node_id_, [this](Bytes frame) {
-        if (handler_.on_frame) handler_.on_frame(false, frame);
-        client_.receive(frame, now(), outbox_);
-        carry_out();
-    });
+    forwarder.forwarder().add(node_id_, [this](Bytes frame) { arrived(frame); });
+}
+
+void NodeLink::impair(const node::ImpairmentOptions& options, std::uint64_t seed) {
+    impaired_ = std::make_unique<Impaired>(
+        Impaired{node::Impairment(options, seed, now()), boost::asio::steady_timer(socket_.get_executor())});
 }
 
 void NodeLink::close() {
@@ -43,6 +45,7 @@ void NodeLink::close() {
     boost::system::error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
+    if (impaired_) impaired_->timer.cancel();
 }
 
 TimePoint NodeLink::now() noexcept {
@@ -67,10 +70,51 @@ void NodeLink::carry_out() {
 }
 
 void NodeLink::transmit(Bytes frame) {
+    if (!impaired_) return put_on_wire(frame);
+    impaired_->network.put(node::Direction::up, frame, now());
+    carry_impaired();
+}
+
+void NodeLink::put_on_wire(Bytes frame) {
     if (forwarder_ != nullptr) return forwarder_->send(node_id_, frame);
     // A datagram that does not leave is a lost one: T_retry takes care.
     boost::system::error_code ignored;
     socket_.send(boost::asio::buffer(frame.data(), frame.size()), 0, ignored);
+}
+
+void NodeLink::arrived(Bytes frame) {
+    if (!impaired_) return hear(frame);
+    impaired_->network.put(node::Direction::down, frame, now());
+    carry_impaired();
+}
+
+void NodeLink::hear(Bytes frame) {
+    if (handler_.on_frame) handler_.on_frame(false, frame);
+    client_.receive(frame, now(), outbox_);
+    carry_out();
+}
+
+// What has crossed the bad network by now. Hearing one frame may send another and come back here.
+void NodeLink::carry_impaired() {
+    node::Impairment& network = impaired_->network;
+    while (is_open()) {
+        const auto arrival = network.take(now());
+        if (!arrival) break;
+        if (arrival->direction == node::Direction::down) {
+            hear(arrival->frame);
+            continue;
+        }
+        if (forwarder_ == nullptr && network.rebinds(now())) {
+            if (!open(udp::endpoint(gateway_))) continue;  // out of sockets: the frame is lost
+        }
+        put_on_wire(arrival->frame);
+    }
+    const auto next = network.next_timeout();
+    if (!next || !is_open()) return;
+    impaired_->timer.expires_at(std::chrono::steady_clock::time_point(next->time_since_epoch()));
+    impaired_->timer.async_wait([this](boost::system::error_code error) {
+        if (!error) carry_impaired();
+    });
 }
 
 void NodeLink::wait_readable() {
@@ -83,10 +127,7 @@ void NodeLink::wait_readable() {
                 if (errno == ECONNREFUSED && handler_.on_error) handler_.on_error("port unreachable");
                 break;
             }
-            const Bytes frame(datagram.data(), static_cast<std::size_t>(size));
-            if (handler_.on_frame) handler_.on_frame(false, frame);
-            client_.receive(frame, now(), outbox_);
-            carry_out();
+            arrived(Bytes(datagram.data(), static_cast<std::size_t>(size)));
         }
         if (socket_.is_open() && socket == opened_) wait_readable();
     });

@@ -3,11 +3,13 @@
 
 #include "tools/commands/forwarder_link.hpp"
 #include "tools/node/client.hpp"
+#include "tools/node/impairment.hpp"
 
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace mqttsn::tools {
@@ -30,6 +32,9 @@ public:
     Result<void> open(const boost::asio::ip::udp::endpoint& gateway);
     /// Behind this forwarder, which must live longer; instead of open().
     void attach(ForwarderLink& forwarder, Buffer node_id);
+    /// From now on all frames go through this bad network. A new address is a new socket: behind a forwarder there is
+    /// none.
+    void impair(const node::ImpairmentOptions& options, std::uint64_t seed);
     void close();
     bool is_open() const noexcept { return socket_.is_open() || forwarder_ != nullptr; }
 
@@ -43,17 +48,31 @@ public:
         return f(client_, now(), outbox_);
     }
     const node::Client& client() const noexcept { return client_; }
+    /// nullptr when the network is good.
+    const node::ImpairmentCounters* impaired() const noexcept {
+        return impaired_ ? &impaired_->network.counters() : nullptr;
+    }
     static TimePoint now() noexcept;
 
 private:
+    struct Impaired {
+        node::Impairment network;
+        boost::asio::steady_timer timer;
+    };
+
     void carry_out();
     void transmit(Bytes frame);
+    void put_on_wire(Bytes frame);
+    void arrived(Bytes frame);
+    void hear(Bytes frame);
+    void carry_impaired();
     void wait_readable();
     void rearm();
 
     node::Client client_;
     Handler handler_;
     node::Outbox outbox_;
+    boost::asio::ip::udp::endpoint gateway_;
     boost::asio::ip::udp::socket socket_;
     ForwarderLink* forwarder_ = nullptr;
     Buffer node_id_;
@@ -61,6 +80,7 @@ private:
     std::optional<TimePoint> armed_for_;
     bool carrying_out_ = false;
     std::uint64_t opened_ = 0;  ///< which socket a wait belongs to
+    std::unique_ptr<Impaired> impaired_;
 };
 
 /// Host (name or address) and port of a gateway. Error text instead of an endpoint when it cannot be resolved.

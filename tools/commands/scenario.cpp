@@ -1,6 +1,7 @@
 #include "tools/commands/scenario.hpp"
 
 #include "tools/commands/duration.hpp"
+#include "tools/commands/impairment_text.hpp"
 #include "tools/node/readings.hpp"
 
 #include <fmt/format.h>
@@ -81,6 +82,32 @@ public:
             value = std::move(found);
         }
     }
+    void probability(std::string_view key, double& value) {
+        if (const auto* node = find(key)) {
+            const auto found = parse_probability(node->value_exact<std::string>().value_or(""));
+            if (!found) return fail(*node, key, "a share such as \"10%\"");
+            value = *found;
+        }
+    }
+    void delay(std::string_view key, Duration& value, Duration& jitter) {
+        if (const auto* node = find(key)) {
+            const auto found = parse_delay(node->value_exact<std::string>().value_or(""));
+            if (!found) return fail(*node, key, "a time such as \"200ms\" or \"200ms±100ms\"");
+            value = found->delay;
+            jitter = found->jitter;
+        }
+    }
+    void rules(std::string_view key, std::vector<node::ImpairmentRule>& value) {
+        const auto* node = find(key);
+        if (node == nullptr) return;
+        const auto* array = node->as_array();
+        if (array == nullptr) return fail(*node, key, "a list such as [\"up PUBACK lose #1-3\"]");
+        for (const auto& each : *array) {
+            auto read = parse_impairment_rule(each.value_exact<std::string>().value_or(""));
+            if (!read.rule) return report(each, fmt::format("{}{}: {}", place_, key, read.error));
+            value.push_back(*read.rule);
+        }
+    }
     void finish(const std::vector<std::string_view>& tables = {}) {
         for (const auto& [key, node] : table_) {
             if (known_.contains(key.str()) || std::ranges::find(tables, key.str()) != tables.end()) continue;
@@ -132,7 +159,7 @@ NodeGroup read_group(const toml::table& table, std::string& error) {
 Scenario read_tables(const toml::table& root, std::string& error) {
     Scenario scenario;
     TableReader top(root, "", error);
-    top.finish({"fleet", "nodes"});
+    top.finish({"fleet", "impairment", "nodes"});
     if (const auto* fleet = root["fleet"].as_table()) {
         TableReader reader(*fleet, "[fleet] ", error);
         reader.text("id_prefix", scenario.id_prefix);
@@ -142,6 +169,16 @@ Scenario read_tables(const toml::table& root, std::string& error) {
         reader.number("connects_per_second", scenario.connects_per_second, 1.0, most_connects_per_second);
         reader.number<std::uint16_t>("keep_alive", scenario.keep_alive_s, 0, 65535);
         reader.number<std::uint64_t>("seed", scenario.seed, 0, std::uint64_t{1} << 53U);
+        reader.finish();
+    }
+    if (const auto* impairment = root["impairment"].as_table()) {
+        TableReader reader(*impairment, "[impairment] ", error);
+        reader.probability("loss", scenario.impairment.loss);
+        reader.probability("dup", scenario.impairment.duplication);
+        reader.probability("reorder", scenario.impairment.reorder);
+        reader.delay("delay", scenario.impairment.delay, scenario.impairment.jitter);
+        reader.duration("nat_rebind", scenario.impairment.nat_rebind, Duration::zero());
+        reader.rules("rules", scenario.impairment.rules);
         reader.finish();
     }
     if (const auto* groups = root["nodes"].as_array()) {
@@ -236,7 +273,15 @@ duration = "0s"               # 0 = until Ctrl-C
 day = "24h"                   # how long the simulated day lasts
 connects_per_second = 1000
 keep_alive = 60               # seconds
-seed = 1                      # same seed, same readings at the same times
+seed = 1                      # same seed, same readings at the same times, same luck
+
+[impairment]                  # of the network between each node and the gateway
+loss = "0%"                   # each way
+dup = "0%"
+reorder = "0%"                # the next frame overtakes
+delay = "0ms"                 # each way; "200ms±100ms" varies
+nat_rebind = "0s"             # how often a node's address changes; 0 = never
+rules = []                    # such as "up PUBACK lose #1-3", "down PUBLISH double 5%", "PINGREQ delay 2s"
 
 [[nodes]]
 profile = "sensor"            # sensor, sleeper, actuator, beacon

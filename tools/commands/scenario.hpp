@@ -2,6 +2,7 @@
 #pragma once
 
 #include "protocol/types.hpp"
+#include "tools/node/impairment.hpp"
 
 #include <optional>
 #include <string>
@@ -42,6 +43,7 @@ struct Scenario {
     double connects_per_second = 1000;
     std::uint16_t keep_alive_s = 60;
     std::uint64_t seed = 1;
+    node::ImpairmentOptions impairment;  ///< of every node's way to the gateway
     std::vector<NodeGroup> groups;
 
     std::size_t nodes() const noexcept;

@@ -51,6 +51,7 @@ public:
 
     /// With a socket of its own. Error: of the system.
     Result<void> open(const boost::asio::ip::udp::endpoint& gateway) { return link_.open(gateway); }
+    void impair(const node::ImpairmentOptions& options, std::uint64_t seed) { link_.impair(options, seed); }
     void attach(ForwarderLink& forwarder, Buffer node_id) { link_.attach(forwarder, std::move(node_id)); }
     /// Begins its work at this time: connects, unless it is a beacon.
     void start(TimePoint when);
@@ -67,6 +68,7 @@ public:
     const std::string& client_id() const noexcept { return link_.client().client_id(); }
     const node::ClientCounters& counters() const noexcept { return link_.client().counters(); }
     const NodeTotals& totals() const noexcept { return totals_; }
+    const node::ImpairmentCounters* impaired() const noexcept { return link_.impaired(); }
 
 private:
     struct Open {

@@ -3,6 +3,7 @@
 #include "tools/commands/common.hpp"
 #include "tools/commands/discovery_link.hpp"
 #include "tools/commands/fleet.hpp"
+#include "tools/commands/impairment_text.hpp"
 #include "tools/commands/json_report.hpp"
 
 #include <fmt/format.h>
@@ -27,6 +28,12 @@ struct Overrides {
     std::optional<double> connects_per_second;
     std::optional<std::uint16_t> keep_alive_s;
     std::optional<std::uint64_t> seed;
+    std::optional<std::string> loss;
+    std::optional<std::string> duplication;
+    std::optional<std::string> reorder;
+    std::optional<std::string> delay;
+    std::optional<double> nat_rebind_s;
+    std::vector<std::string> rules;
 };
 
 struct SimulateOptions {
@@ -94,6 +101,32 @@ ReadScenario read_file(const std::string& name) {
     return read_scenario(std::string(std::istreambuf_iterator<char>(file), {}), name);
 }
 
+/// Error text when one of them has no meaning.
+std::optional<std::string> override_impairment(const Overrides& flags, node::ImpairmentOptions& impairment) {
+    const auto probability = [](const char* name, const std::optional<std::string>& text, double& value) {
+        const auto found = text ? parse_probability(*text) : std::optional(value);
+        if (found) value = *found;
+        return found ? std::string() : fmt::format("{} {}: expected a share from 0% to 100%", name, *text);
+    };
+    std::string error = probability("--loss", flags.loss, impairment.loss);
+    if (error.empty()) error = probability("--dup", flags.duplication, impairment.duplication);
+    if (error.empty()) error = probability("--reorder", flags.reorder, impairment.reorder);
+    if (!error.empty()) return error;
+    if (flags.delay) {
+        const auto delay = parse_delay(*flags.delay);
+        if (!delay) return fmt::format("--delay {}: expected a time such as 200ms or 200ms±100ms", *flags.delay);
+        impairment.delay = delay->delay;
+        impairment.jitter = delay->jitter;
+    }
+    if (flags.nat_rebind_s) impairment.nat_rebind = duration_of(*flags.nat_rebind_s);
+    for (const auto& each : flags.rules) {
+        const auto read = parse_impairment_rule(each);
+        if (!read.rule) return fmt::format("--impair {}", read.error);
+        impairment.rules.push_back(*read.rule);
+    }
+    return std::nullopt;
+}
+
 ReadScenario make_scenario(const SimulateOptions& options) {
     ReadScenario result;
     if (options.scenario_file.empty()) {
@@ -111,6 +144,7 @@ ReadScenario make_scenario(const SimulateOptions& options) {
     if (flags.connects_per_second) scenario.connects_per_second = *flags.connects_per_second;
     if (flags.keep_alive_s) scenario.keep_alive_s = *flags.keep_alive_s;
     if (flags.seed) scenario.seed = *flags.seed;
+    if (const auto error = override_impairment(flags, scenario.impairment)) return {std::nullopt, *error};
     if (const auto error = scenario.complete()) return {std::nullopt, *error};
     return result;
 }
@@ -121,6 +155,18 @@ void print_progress(const FleetReport& report, std::uint64_t sent_before) {
                is_terminal ? "\r" : "", std::chrono::duration<double>(report.elapsed).count(), report.connected,
                report.nodes, report.totals.sent, report.totals.sent - sent_before, report.totals.acknowledged,
                report.lost, milliseconds_of(report.totals.latencies.percentile(0.99)), is_terminal ? " \x1B[K" : "\n");
+}
+
+void print_impairment(const node::ImpairmentCounters& counts) {
+    const char* name = "up";
+    for (const auto& way : counts.ways) {
+        fmt::print("network {}: {} frames, {} lost, {} doubled, {} reordered, {} delayed\n", name, way.frames, way.lost,
+                   way.doubled, way.reordered, way.delayed);
+        name = "down";
+    }
+    if (counts.rebindings + counts.astray + counts.overflows == 0) return;
+    fmt::print("{} new addresses, {} frames sent to a former one, {} lost because too many were under way\n",
+               counts.rebindings, counts.astray, counts.overflows);
 }
 
 void print_summary(const FleetReport& report) {
@@ -147,6 +193,7 @@ void print_summary(const FleetReport& report) {
     fmt::print("per message: {:.2f} frames and {:.0f} octets up, {:.2f} frames and {:.0f} octets down\n",
                per_message(report.frames_up), per_message(report.octets_up), per_message(report.frames_down),
                per_message(report.octets_down));
+    if (report.impaired) print_impairment(*report.impaired);
     fmt::print("this process: {:.1f} s of CPU time in {:.1f} s, {:.1f} MiB\n", report.cpu_s,
                std::chrono::duration<double>(report.elapsed).count(), static_cast<double>(report.rss_kib) / 1024);
 }
@@ -305,6 +352,26 @@ void add_fleet_options(CLI::App& app, SimulateOptions& options) {
         app.add_flag("--echo", options.echo, "Sensors subscribe to their own readings, to measure the way back"));
 }
 
+void add_impairment_options(CLI::App& app, Overrides& flags) {
+    const auto add = [&](const char* name, std::optional<std::string>& value, const char* text, const char* type) {
+        add_override(app, name, value, text)->type_name(type)->group("Network");
+    };
+    add("--loss", flags.loss, "Frames that are lost, each way", "SHARE");
+    add("--dup", flags.duplication, "Frames that arrive twice, each way", "SHARE");
+    add("--reorder", flags.reorder, "Frames that the next one overtakes, each way", "SHARE");
+    add("--delay", flags.delay, "How long frames travel, each way: 200ms or 200ms+-100ms", "TIME");
+    takes_seconds(add_override(app, "--nat-rebind", flags.nat_rebind_s, "How often a node's address changes [never]"))
+        ->group("Network");
+    app.add_option(
+           "--impair", flags.rules,
+           "What befalls chosen frames, such as \"up PUBACK lose #1-3\", \"down PUBLISH double 5%\", \"PINGREQ "
+           "delay 2s\": up, down or both, a message type or all, lose, double, reorder or delay, a share, which "
+           "of them each node; may be repeated")
+        ->type_name("RULE")
+        ->allow_extra_args(false)
+        ->group("Network");
+}
+
 }  // namespace
 
 void add_simulate(CLI::App& program, int& exit_code) {
@@ -315,6 +382,7 @@ void add_simulate(CLI::App& program, int& exit_code) {
     add_gateway_options(*app, options->node);
     add_timer_options(*app, options->node);
     add_fleet_options(*app, *options);
+    add_impairment_options(*app, flags);
     add_override(*app, "-i,--id-prefix", flags.id_prefix, "Put before all client ids")->type_name("TEXT");
     add_override(*app, "--topic-prefix", flags.topic_prefix, "First level of all topics [sim]")->type_name("TOPIC");
     takes_seconds(add_override(*app, "--seconds", flags.seconds, "End after this time [run until Ctrl-C]"), true);
@@ -323,7 +391,8 @@ void add_simulate(CLI::App& program, int& exit_code) {
                  "CONNECTs, and at the end DISCONNECTs, per second [1000]")
         ->check(CLI::Range(1.0, 100000.0));
     add_override(*app, "-k,--keepalive", flags.keep_alive_s, "Keep-alive in seconds [60]")->type_name("S");
-    add_override(*app, "--seed", flags.seed, "Same seed, same readings at the same times [1]")->type_name("N");
+    add_override(*app, "--seed", flags.seed, "Same seed, same readings at the same times, same luck [1]")
+        ->type_name("N");
     app->add_flag("-v,--verbose", options->output.verbose, "Print every message");
     app->add_flag("--quiet", options->output.quiet, "Do not print commands");
     app->add_flag("--progress", options->progress, "Print a line per second [on a terminal]");
@@ -334,6 +403,9 @@ void add_simulate(CLI::App& program, int& exit_code) {
         "  mqttsn sim --nodes 20 --sleepers 5 --actuators 2 --beacons 1 --seconds 60\n"
         "  mqttsn sim -n 10000 -q 1 --period 10s --seconds 60 --json\n"
         "  mqttsn sim -n 100 -q 0,1,1,2 --echo --seconds 30 --per-node\n"
+        "  mqttsn sim --sleepers 20 --sleep 30s --loss 10% --dup 5% --reorder 5% --delay 200ms+-100ms --nat-rebind "
+        "60s\n"
+        "  mqttsn sim --impair \"up PUBREC lose #1-2\" --impair \"down PINGRESP lose 50%\"\n"
         "  mqttsn sim --help-scenario > barn.toml && mqttsn sim --scenario barn.toml --seed 7\n"
         "Exit codes: 0 all connected and nothing lost, 1 otherwise, 2 wrong usage, 3 no gateway answers.");
     app->callback([options, &exit_code] { exit_code = simulate(*options); });

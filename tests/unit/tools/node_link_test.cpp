@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include <array>
+#include <set>
 
 using namespace mqttsn;
 using namespace mqttsn::tools;
@@ -105,6 +106,44 @@ TEST_CASE("a node that turns to another gateway does not hear the former one", "
     place.send_from(place.stranger, sn::Connack{}, place.from);
     REQUIRE(place.until([&] { return place.link.client().is_connected(); }));
     CHECK(place.events == node::Texts{"connected", "connected"});
+}
+
+TEST_CASE("frames cross a bad network late, and those that it loses never", "[SN12C-6.13-b]") {
+    Place place;
+    node::ImpairmentOptions bad;
+    bad.delay = std::chrono::milliseconds(2);
+    node::ImpairmentRule first_answer;
+    first_answer.type = sn::MsgType::connack;
+    first_answer.last = 1;
+    bad.rules.push_back(first_answer);
+    place.link.impair(bad, 1);
+    place.connect();
+    for (int i = 0; i < 2; ++i) {
+        CHECK(place.next_at(place.gateway) == "CONNECT clean 60 s node");
+        place.send_from(place.gateway, sn::Connack{}, place.from);
+    }
+    REQUIRE(place.until([&] { return place.link.client().is_connected(); }));
+    CHECK(place.link.client().counters().frames_received == 1);
+    const auto* counts = place.link.impaired();
+    REQUIRE(counts != nullptr);
+    CHECK(counts->ways[1].lost == 1);
+    CHECK(counts->ways[1].delayed >= 1);
+    CHECK(counts->ways[0].delayed >= 2);
+}
+
+TEST_CASE("a NAT that rebinds changes the node's port, and the client does not notice", "[SN12C-6.2-d]") {
+    Place place;
+    node::ImpairmentOptions bad;
+    bad.nat_rebind = std::chrono::milliseconds(10);
+    place.link.impair(bad, 1);
+    place.connect();
+    std::set<std::uint16_t> ports;
+    while (ports.size() < 3) {
+        CHECK(place.next_at(place.gateway) == "CONNECT clean 60 s node");
+        ports.insert(place.from.port());
+    }
+    place.send_from(place.gateway, sn::Connack{}, place.from);
+    CHECK(place.link.impaired()->rebindings >= 2);
 }
 
 TEST_CASE("nobody at the gateway's port is told") {

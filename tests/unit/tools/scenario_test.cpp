@@ -29,6 +29,13 @@ TEST_CASE("every key of a scenario file is understood") {
         connects_per_second = 50
         keep_alive = 30
         seed = 7
+        [impairment]
+        loss = "10%"
+        dup = "5%"
+        reorder = "2%"
+        delay = "200ms±100ms"
+        nat_rebind = "60s"
+        rules = ["up PUBACK lose #1-3"]
         [[nodes]]
         profile = "sensor"
         name = "thermo"
@@ -58,6 +65,14 @@ TEST_CASE("every key of a scenario file is understood") {
     CHECK(scenario.duration == 2min);
     CHECK(scenario.day == 10min);
     CHECK(scenario.connects_per_second == 50);
+    CHECK(scenario.impairment.loss == 0.1);
+    CHECK(scenario.impairment.duplication == 0.05);
+    CHECK(scenario.impairment.reorder == 0.02);
+    CHECK(scenario.impairment.delay == 200ms);
+    CHECK(scenario.impairment.jitter == 100ms);
+    CHECK(scenario.impairment.nat_rebind == 60s);
+    REQUIRE(scenario.impairment.rules.size() == 1);
+    CHECK(scenario.impairment.rules[0].type == sn::MsgType::puback);
     CHECK(scenario.keep_alive_s == 30);
     CHECK(scenario.seed == 7);
     CHECK(scenario.nodes() == 8);
@@ -92,7 +107,13 @@ TEST_CASE("errors in a scenario file name the file, the line, the key and what i
     CHECK_THAT(nodes("name = 1"), Contains("name: expected a text"));
     CHECK_THAT(nodes("colour = 1"), StartsWith("barn.toml:2: [[nodes]] colour is unknown; known are count, echo"));
     CHECK_THAT(error_of("[fleet]\nseeed = 1\n[[nodes]]\n"), Contains("[fleet] seeed is unknown"));
-    CHECK_THAT(error_of("colour = 1\n[[nodes]]\n"), Contains("barn.toml:1: colour is unknown; known are fleet, nodes"));
+    CHECK_THAT(error_of("colour = 1\n[[nodes]]\n"), Contains("barn.toml:1: colour is unknown; known are fleet, impairment, nodes"));
+    const auto network = [](const std::string& line) { return error_of("[impairment]\n" + line + "\n[[nodes]]\n"); };
+    CHECK_THAT(network("loss = 0.1"), StartsWith("barn.toml:2: [impairment] loss: expected a share such as"));
+    CHECK_THAT(network("delay = \"1s±2s\""), Contains("delay: expected a time such as"));
+    CHECK_THAT(network("nat_rebind = 60"), Contains("nat_rebind"));
+    CHECK_THAT(network("rules = \"lose\""), Contains("rules: expected a list"));
+    CHECK_THAT(network("rules = [\"lose\", \"loose\"]"), Contains("rules: \"loose\": expected up, down"));
     CHECK_THAT(error_of("[fleet]\n"), Contains("no [[nodes]]"));
     CHECK_THAT(error_of("[[nodes\n"), StartsWith("barn.toml:1: "));
 }
