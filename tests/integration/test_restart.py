@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import sn
 from gateway import free_udp_port
 from integration import IntegrationTest
-from load import Load
+from load import Load, QUIET
 from processes import wait_until
 
 # The long run of the README: RESTART_CYCLES=100 tests/integration/test_restart.py
@@ -113,7 +113,7 @@ class Restart(IntegrationTest):
 
     def test_killed_under_load_nothing_is_lost_and_nothing_doubled(self):
         """[SN12-6.12-f] [SN12-6.6-f] [SN12-6.10-t]"""
-        broker = self.start_broker(*PERSISTENT_BROKER)
+        broker = self.start_broker(*PERSISTENT_BROKER, *QUIET)
         gateway = self.start_lasting_gateway(broker, delivery={"up": "store"}, store={"commit_interval": "10ms"},
                                              timers={"retry": "1s", "retries": 20})
         load = self.keep(Load(gateway.address, broker, nodes=200))

@@ -11,7 +11,8 @@ Received = collections.namedtuple("Received", "topic payload qos retain")
 
 
 class Application:
-    """Connected when constructed; collects what it receives, or hands each message to `on_each`."""
+    """Connected when constructed, and again after the broker was away; collects what it receives, or hands each message to
+    `on_each`."""
 
     def __init__(self, broker, client_id="", version=paho.MQTTv311, username=None, password=None, clean=True,
                  on_each=None):
@@ -24,7 +25,9 @@ class Application:
                                    clean_session=None if version == paho.MQTTv5 else clean)
         self._client.on_connect = lambda *_: self._note("connect")
         self._client.on_subscribe = lambda _client, _userdata, packet_id, *_: self._note(("subscribe", packet_id))
+        self._client.on_publish = lambda _client, _userdata, packet_id: self._note(("publish", packet_id))
         self._client.on_message = self._on_message
+        self._client.reconnect_delay_set(0.1, 0.5)
         if username is not None:
             self._client.username_pw_set(username, password)
         self._client.connect("127.0.0.1", broker.port)
@@ -59,7 +62,15 @@ class Application:
         self._wait(lambda: ("subscribe", packet_id) in self._done, f"SUBACK of {topic_filter}")
 
     def publish(self, topic, payload, qos=0, retain=False):
-        self._client.publish(topic, payload, qos, retain).wait_for_publish(PATIENCE)
+        """Returns when the broker has it; it may be away for a while."""
+        self.publish_all([(topic, payload, qos)], retain)
+
+    def publish_all(self, messages, retain=False):
+        """Of (topic, payload, qos); returns when the broker has all of them."""
+        for packet_id in [self._client.publish(*message, retain).mid for message in messages]:
+            self._wait(lambda each=packet_id: ("publish", each) in self._done, f"the broker to take {packet_id}")
+            with self._changed:
+                self._done.discard(("publish", packet_id))
 
     def receive(self, topic=None):
         """Takes the oldest message (on `topic`)."""

@@ -24,7 +24,7 @@ def free_tcp_port():
 
 
 class Broker:
-    """mosquitto with `config` lines added; anonymous and without persistence unless they say otherwise."""
+    """mosquitto with `config` lines added; anonymous, talkative and without persistence unless they say otherwise."""
 
     def __init__(self, *config, started=True):
         self.directory = Path(tempfile.mkdtemp(prefix="mosquitto-"))
@@ -52,7 +52,9 @@ class Broker:
 
     def start(self):
         """Starts, also after a stop: on the same port."""
-        lines = [f"listener {self.port} 127.0.0.1", "log_type all", "log_dest stderr", *self._config]
+        lines = [f"listener {self.port} 127.0.0.1", "log_dest stderr", *self._config]
+        if not any(line.startswith("log_type") for line in self._config):
+            lines.append("log_type all")
         if not any(line.startswith("allow_anonymous") for line in self._config):
             lines.append("allow_anonymous true")
         if os.geteuid() == 0:

@@ -1,7 +1,51 @@
 """A UDP proxy between devices and a gateway that does to each frame what a test says."""
+import heapq
+import itertools
+import random
 import selectors
 import socket
 import threading
+import time
+
+
+class Later(bytes):
+    """A frame that goes on only after `delay` seconds."""
+
+    def __new__(cls, frame, delay):
+        result = super().__new__(cls, frame)
+        result.delay = delay
+        return result
+
+
+class Impairment:
+    """A rule: a bad network, from one seed. Shares from 0 to 1, the same both ways; times in seconds.
+
+    A reordered frame is overtaken by the next one of its way, whichever device that belongs to.
+    """
+
+    def __init__(self, seed, loss=0.0, duplication=0.0, reorder=0.0, delay=0.0, jitter=0.0):
+        self._shares = (loss, duplication, reorder)
+        self._delay, self._jitter = delay, jitter
+        self._random = {up: random.Random(f"{seed} {up}") for up in (True, False)}
+        self.frames = {True: 0, False: 0}
+        self.lost, self.doubled, self.reordered = 0, 0, 0
+
+    def __call__(self, up, frame):
+        luck = self._random[up]
+        # As many numbers for every frame: what befalls one does not change the luck of the next.
+        is_lost, is_doubled, is_reordered = (luck.random() < share for share in self._shares)
+        delay = self._delay + self._jitter * (2 * luck.random() - 1)
+        self.frames[up] += 1
+        if is_lost:
+            self.lost += 1
+            return []
+        if is_reordered:
+            self.reordered += 1
+            delay += 0.02
+        if is_doubled:
+            self.doubled += 1
+        frame = Later(frame, delay) if delay > 0 else frame
+        return [frame, frame] if is_doubled else [frame]
 
 
 class UdpProxy:
@@ -9,19 +53,23 @@ class UdpProxy:
 
     `rule(up, frame)` is asked for every frame; it returns the frames that go on instead, or a pair: those, and the frames
     that go back to where this one came from. `up` is true from device to gateway. It runs in the proxy's thread, one frame
-    after the other.
+    after the other. With `rebind_period` seconds every device gets a new port that often, as behind a NAT.
     """
 
-    def __init__(self, gateway_address, rule):
+    def __init__(self, gateway_address, rule=lambda _, frame: [frame], rebind_period=None):
         self._gateway = gateway_address
         self._rule = rule
-        self._routes = {}
+        self._rebind_period = rebind_period
+        self._routes = {}  # device -> (socket, when it was made)
+        self._later = []  # (when, number, what to do)
+        self._numbers = itertools.count()
         self._selector = selectors.DefaultSelector()
         self._front = self._socket()
         self._front.bind(("127.0.0.1", 0))
         self._ended, self._wake = socket.socketpair()
         self._selector.register(self._front, selectors.EVENT_READ, self._from_device)
         self._selector.register(self._ended, selectors.EVENT_READ, None)
+        self.rebindings = 0
         self.error = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -49,10 +97,13 @@ class UdpProxy:
     def _run(self):
         try:
             while True:
-                for key, _ in self._selector.select():
+                timeout = max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
+                for key, _ in self._selector.select(timeout):
                     if key.data is None:
                         return
                     key.data(key.fileobj)
+                while self._later and self._later[0][0] <= time.monotonic():
+                    heapq.heappop(self._later)[2]()
         except Exception as error:  # the test's thread reports it
             self.error = error
 
@@ -60,22 +111,37 @@ class UdpProxy:
         result = self._rule(up, frame)
         return result if isinstance(result, tuple) else (result, [])
 
+    def _carry(self, frames, send):
+        for each in frames:
+            if isinstance(each, Later):
+                heapq.heappush(self._later, (time.monotonic() + each.delay, next(self._numbers), lambda e=each: send(e)))
+            else:
+                send(each)
+
+    def _route(self, device):
+        known = self._routes.get(device)
+        if known is not None:
+            route, since = known
+            if self._rebind_period is None or time.monotonic() < since + self._rebind_period:
+                return route
+            self._selector.unregister(route)
+            route.close()
+            self.rebindings += 1
+        route = self._socket()
+        route.connect(self._gateway)
+        self._routes[device] = (route, time.monotonic())
+        self._selector.register(route, selectors.EVENT_READ, lambda each: self._from_gateway(each, device))
+        return route
+
     def _from_device(self, front):
         frame, device = front.recvfrom(65536)
-        if device not in self._routes:
-            route = self._socket()
-            route.connect(self._gateway)
-            self._routes[device] = route
-            self._selector.register(route, selectors.EVENT_READ, lambda each: self._from_gateway(each, device))
         onward, back = self._apply(True, frame)
-        for each in onward:
-            self._routes[device].send(each)
-        for each in back:
-            front.sendto(each, device)
+        self._carry(onward, lambda each: self._route(device).send(each))
+        self._carry(back, lambda each: front.sendto(each, device))
 
     def _from_gateway(self, route, device):
+        if self._routes[device][0] is not route:
+            return  # of a former port, read in the same turn
         onward, back = self._apply(False, route.recv(65536))
-        for each in onward:
-            self._front.sendto(each, device)
-        for each in back:
-            route.send(each)
+        self._carry(onward, lambda each: self._front.sendto(each, device))
+        self._carry(back, lambda each: self._route(device).send(each))
