@@ -53,14 +53,14 @@ class UdpProxy:
 
     `rule(up, frame)` is asked for every frame; it returns the frames that go on instead, or a pair: those, and the frames
     that go back to where this one came from. `up` is true from device to gateway. It runs in the proxy's thread, one frame
-    after the other. With `rebind_period` seconds every device gets a new port that often, as behind a NAT.
+    after the other.
     """
 
-    def __init__(self, gateway_address, rule=lambda _, frame: [frame], rebind_period=None):
+    def __init__(self, gateway_address, rule=lambda _, frame: [frame]):
         self._gateway = gateway_address
         self._rule = rule
-        self._rebind_period = rebind_period
-        self._routes = {}  # device -> (socket, when it was made)
+        self._rebindings = 0
+        self._routes = {}  # device -> (socket, how many rebindings there were before)
         self._later = []  # (when, number, what to do)
         self._numbers = itertools.count()
         self._selector = selectors.DefaultSelector()
@@ -69,7 +69,6 @@ class UdpProxy:
         self._ended, self._wake = socket.socketpair()
         self._selector.register(self._front, selectors.EVENT_READ, self._from_device)
         self._selector.register(self._ended, selectors.EVENT_READ, None)
-        self.rebindings = 0
         self.error = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -77,6 +76,10 @@ class UdpProxy:
     @property
     def address(self):
         return self._front.getsockname()
+
+    def rebind(self):
+        """As a NAT that forgets: the ports of all devices are dead, and their next frames leave from new ones."""
+        self._rebindings += 1
 
     def close(self):
         self._wake.send(b"x")
@@ -122,14 +125,13 @@ class UdpProxy:
         known = self._routes.get(device)
         if known is not None:
             route, since = known
-            if self._rebind_period is None or time.monotonic() < since + self._rebind_period:
+            if since == self._rebindings:
                 return route
             self._selector.unregister(route)
             route.close()
-            self.rebindings += 1
         route = self._socket()
         route.connect(self._gateway)
-        self._routes[device] = (route, time.monotonic())
+        self._routes[device] = (route, self._rebindings)
         self._selector.register(route, selectors.EVENT_READ, lambda each: self._from_gateway(each, device))
         return route
 
@@ -141,7 +143,10 @@ class UdpProxy:
 
     def _from_gateway(self, route, device):
         if self._routes[device][0] is not route:
-            return  # of a former port, read in the same turn
-        onward, back = self._apply(False, route.recv(65536))
+            return  # closed in the same turn
+        frame = route.recv(65536)
+        if self._routes[device][1] != self._rebindings:
+            return  # to a dead port
+        onward, back = self._apply(False, frame)
         self._carry(onward, lambda each: self._front.sendto(each, device))
         self._carry(back, lambda each: self._route(device).send(each))
