@@ -23,7 +23,8 @@ class Application:
         self._markers = 0
         self._client = paho.Client(client_id or f"application-{id(self):x}", protocol=version,
                                    clean_session=None if version == paho.MQTTv5 else clean)
-        self._client.on_connect = lambda *_: self._note("connect")
+        self._filters = []
+        self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda _client, _userdata, packet_id, *_: self._note(("subscribe", packet_id))
         self._client.on_publish = lambda _client, _userdata, packet_id: self._note(("publish", packet_id))
         self._client.on_message = self._on_message
@@ -33,6 +34,12 @@ class Application:
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
         self._wait(lambda: "connect" in self._done, "CONNACK")
+
+    def _on_connect(self, client, _userdata, flags, *_):
+        if not flags["session present"]:  # a broker that comes back without its sessions
+            for topic_filter, qos in self._filters:
+                client.subscribe(topic_filter, qos)
+        self._note("connect")
 
     def _note(self, event):
         with self._changed:
@@ -58,6 +65,7 @@ class Application:
             return value
 
     def subscribe(self, topic_filter, qos=2):
+        self._filters.append((topic_filter, qos))
         _, packet_id = self._client.subscribe(topic_filter, qos)
         self._wait(lambda: ("subscribe", packet_id) in self._done, f"SUBACK of {topic_filter}")
 

@@ -147,6 +147,7 @@ class Load:
         self._arrived = collections.defaultdict(collections.Counter)
         self._completed = {}  # packet id of the broker -> what it brought
         self._repeated = 0
+        self._counted_from = collections.Counter()  # (way, number of the node) -> the last message that does not count
         self._commands = collections.Counter()
         self._lock = threading.Lock()
         self._stop = False
@@ -197,11 +198,14 @@ class Load:
                     node.repeat(now)
                 heapq.heapreplace(repeats, (max(node.repeat_at, now + RETRY / 4), node.number))
 
+    def _obeyed(self, node):
+        return max(len(node.received), self._counted_from["down", node.number])
+
     def _command(self):
         numbers = itertools.cycle(range(len(self._nodes)))
         while self._commanding:
             ready = [number for number in itertools.islice(numbers, min(COMMANDS_AT_ONCE, len(self._nodes)))
-                     if self._commands[number] - len(self._nodes[number].received) < WINDOW_DOWN]
+                     if self._commands[number] - self._obeyed(self._nodes[number]) < WINDOW_DOWN]
             if not ready:
                 time.sleep(0.001)
                 continue
@@ -214,10 +218,30 @@ class Load:
         """Messages finished up to now, both ways."""
         return sum(len(node.acknowledged) + len(node.received) for node in self._nodes)
 
+    def sequences(self):
+        return [node.sequence for node in self._nodes]
+
+    def is_past(self, sequences):
+        """Whether a later message of every device has arrived."""
+        with self._lock:
+            return all(max(self._arrived[number], default=0) > sequence for number, sequence in enumerate(sequences))
+
+    def begin_books(self):
+        """What was sent before does not count: the broker may have lost it."""
+        for node in self._nodes:
+            self._counted_from["up", node.number] = node.sequence
+            self._counted_from["down", node.number] = self._commands[node.number] + 1
+
     def _is_settled(self):
         with self._lock:
-            return all(node.outstanding is None and len(node.received) >= self._commands[node.number] and
-                       len(self._arrived[node.number]) >= len(node.acknowledged) for node in self._nodes)
+            return all(node.outstanding is None and not self._missing(node) for node in self._nodes)
+
+    def _missing(self, node):
+        """Acknowledged to its sender and not arrived, as texts."""
+        due = {"up": (node.acknowledged, self._arrived[node.number]),
+               "down": (range(1, self._commands[node.number] + 1), node.received)}
+        return [f"{way}/{node.number} lost {sequence}" for way, (sent, came) in due.items() for sequence in sent
+                if sequence > self._counted_from[way, node.number] and came[sequence] == 0]
 
     def finish(self, timeout=60):
         """Ends the load, waits until all that is on its way has come, and says what did not."""
@@ -237,15 +261,18 @@ class Load:
             result.commanded += self._commands[node.number]
             result.congestion += node.congestion
             result.disconnects += node.disconnects
-            for way, due, came in (("up", node.acknowledged, arrived),
-                                   ("down", range(1, self._commands[node.number] + 1), node.received)):
-                lost = [sequence for sequence in due if came[sequence] == 0]
-                doubled = [sequence for sequence, count in came.items() if count > 1]
-                result.lost += len(lost)
-                result.doubled_qos1 += sum(came[sequence] - 1 for sequence in doubled if sequence % 2 == 0)
-                result.doubled_qos2 += sum(came[sequence] - 1 for sequence in doubled if sequence % 2 == 1)
-                result.examples += [f"{way}/{node.number} lost {sequence}" for sequence in lost]
-                result.examples += [f"{way}/{node.number} doubled {each}" for each in doubled if each % 2 == 1]
+            missing = self._missing(node)
+            result.lost += len(missing)
+            result.examples += missing
+            for way, came in (("up", arrived), ("down", node.received)):
+                for sequence, count in came.items():
+                    if sequence <= self._counted_from[way, node.number] or count == 1:
+                        continue
+                    if sequence % 2 == 0:
+                        result.doubled_qos1 += count - 1
+                    else:
+                        result.doubled_qos2 += count - 1
+                        result.examples.append(f"{way}/{node.number} doubled {sequence}")
         del result.examples[10:]
         return result
 
