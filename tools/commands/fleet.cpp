@@ -82,6 +82,9 @@ std::optional<std::string> Fleet::open_group(std::uint32_t group, const boost::a
         if (scenario_.impairment.is_any()) {
             node.impair(scenario_.impairment, node::random_of(scenario_.seed + 2, group, index)());
         }
+        if (!scenario_.faults.faults.empty()) {
+            node.misbehave(scenario_.faults, node::random_of(scenario_.seed + 3, group, index)());
+        }
         if (of.forwarders != 0) {
             node.attach(*forwarders_[first_forwarder + index % of.forwarders], node_id_of(group, index));
         } else if (const auto opened = node.open(gateway); !opened) {
@@ -144,6 +147,8 @@ void Fleet::end() {
 
 FleetReport Fleet::report() const {
     FleetReport report;
+    for (const node::Fault* each : scenario_.faults.faults)
+        report.faults.emplace_back(each->name, 0);
     report.nodes = nodes_.size();
     report.elapsed = NodeLink::now() - started_;
     report.totals = totals_;
@@ -161,6 +166,9 @@ FleetReport Fleet::report() const {
             if (!report.impaired) report.impaired.emplace();
             *report.impaired += *impaired;
         }
+        const auto* misbehaviour = nodes_[i]->misbehaviour();
+        for (std::size_t fault = 0; misbehaviour != nullptr && fault < report.faults.size(); ++fault)
+            report.faults[fault].second += misbehaviour->counts()[fault];
     }
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);

@@ -35,9 +35,10 @@ struct FleetReport {
     std::uint64_t frames_down = 0;
     std::uint64_t octets_up = 0;
     std::uint64_t octets_down = 0;
-    std::optional<node::ImpairmentCounters> impaired;  ///< of a bad network
-    double cpu_s = 0;                                  ///< of this process
-    std::uint64_t rss_kib = 0;                         ///< the most memory that this process had
+    std::optional<node::ImpairmentCounters> impaired;                ///< of a bad network
+    std::vector<std::pair<std::string_view, std::uint64_t>> faults;  ///< committed, by name
+    double cpu_s = 0;                                                ///< of this process
+    std::uint64_t rss_kib = 0;                                       ///< the most memory that this process had
 };
 
 class Fleet {

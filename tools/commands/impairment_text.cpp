@@ -124,4 +124,31 @@ ReadRule parse_impairment_rule(std::string_view text) {
     return {rule, {}};
 }
 
+std::string find_faults(const std::vector<std::string>& names, std::vector<const node::Fault*>& found) {
+    for (const auto& name : names) {
+        if (name == "all") {
+            for (const node::Fault& each : node::faults())
+                found.push_back(&each);
+            continue;
+        }
+        const node::Fault* fault = node::fault_named(name);
+        if (fault == nullptr) return fmt::format("\"{}\" is no fault; mqttsn sim --help-faults lists them", name);
+        found.push_back(fault);
+    }
+    return {};
+}
+
+std::string list_of_faults() {
+    std::string text = "--fault NAME[,NAME...] or all:\n";
+    for (const node::Fault& each : node::faults())
+        text += fmt::format("  {:<23} {:<14} {}\n", each.name, each.item, each.what);
+    return text +
+           "--impair RULE for the others, such as:\n"
+           "  \"down PUBLISH lose 5%\"   SN12C-6.13-b   lose, double, reorder or delay messages of any type\n"
+           "  \"up PUBACK lose #1-3\"    SN12C-6.13-c   withhold REGACK, PUBACK, PUBREC or PUBCOMP three times\n"
+           "  \"up PUBREC lose\"         SN12C-6.13-c   ... or for ever\n"
+           "  \"down PINGRESP lose\"     SN12C-6.14-f   lose PINGRESP\n"
+           "  \"up PINGREQ delay 20s\"   SN12C-6.14-f   wake late, before or after the gateway's tolerance\n";
+}
+
 }  // namespace mqttsn::tools

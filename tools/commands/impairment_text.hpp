@@ -1,6 +1,7 @@
-// Impairments of the network as people write them on the command line and in scenario files.
+// Impairments of the network, and faults of nodes, as people write them on the command line and in scenario files.
 #pragma once
 
+#include "tools/node/faults.hpp"
 #include "tools/node/impairment.hpp"
 
 #include <string>
@@ -25,5 +26,10 @@ struct ReadRule {
     std::string error;
 };
 ReadRule parse_impairment_rule(std::string_view text);
+
+/// Adds the faults of these names, "all" for every one, to `found`. Error text when there is none of a name.
+std::string find_faults(const std::vector<std::string>& names, std::vector<const node::Fault*>& found);
+/// Every fault with what it does, and how to command those that are impairments, as --help-faults prints it.
+std::string list_of_faults();
 
 }  // namespace mqttsn::tools

@@ -118,6 +118,11 @@ std::string to_json(const FleetReport& report, const std::vector<NodeReport>& no
                         {"cpu_s", report.cpu_s},
                         {"rss_kib", report.rss_kib}};
     if (report.impaired) object["network"] = impairment_of(*report.impaired);
+    if (!report.faults.empty()) {
+        json::object& faults = object["faults"].emplace_object();
+        for (const auto& [name, count] : report.faults)
+            faults[name] = count;
+    }
     if (!nodes.empty()) object["per_node"] = nodes_of(nodes);
     return json::serialize(object);
 }

@@ -40,6 +40,10 @@ void NodeLink::impair(const node::ImpairmentOptions& options, std::uint64_t seed
         Impaired{node::Impairment(options, seed, now()), boost::asio::steady_timer(socket_.get_executor())});
 }
 
+void NodeLink::misbehave(const node::FaultOptions& options, std::uint64_t seed) {
+    faulty_ = std::make_unique<Faulty>(Faulty{node::Misbehaviour(options, seed), udp::socket(socket_.get_executor())});
+}
+
 void NodeLink::close() {
     if (forwarder_ != nullptr) std::exchange(forwarder_, nullptr)->forwarder().remove(node_id_);
     boost::system::error_code ignored;
@@ -76,10 +80,31 @@ void NodeLink::transmit(Bytes frame) {
 }
 
 void NodeLink::put_on_wire(Bytes frame) {
+    if (faulty_) {
+        for (const auto& each : faulty_->node.send(frame))
+            put_on_wire(each);
+        return;
+    }
     if (forwarder_ != nullptr) return forwarder_->send(node_id_, frame);
     // A datagram that does not leave is a lost one: T_retry takes care.
     boost::system::error_code ignored;
     socket_.send(boost::asio::buffer(frame.data(), frame.size()), 0, ignored);
+}
+
+// Behind a forwarder a node has no ports of its own.
+void NodeLink::put_on_wire(const node::FaultyDatagram& datagram) {
+    using Port = node::FaultyDatagram::Port;
+    if (forwarder_ != nullptr) return forwarder_->send(node_id_, datagram.octets);
+    if (datagram.from == Port::fresh && !open(udp::endpoint(gateway_))) return;
+    boost::system::error_code ignored;
+    const auto octets = boost::asio::buffer(datagram.octets);
+    if (datagram.from != Port::second) {
+        socket_.send(octets, 0, ignored);
+        return;
+    }
+    udp::socket& second = faulty_->second;
+    if (!second.is_open()) second.connect(gateway_, ignored);
+    second.send(octets, 0, ignored);
 }
 
 void NodeLink::arrived(Bytes frame) {

@@ -3,6 +3,7 @@
 
 #include "tools/commands/forwarder_link.hpp"
 #include "tools/node/client.hpp"
+#include "tools/node/faults.hpp"
 #include "tools/node/impairment.hpp"
 
 #include <boost/asio/ip/udp.hpp>
@@ -35,6 +36,8 @@ public:
     /// From now on all frames go through this bad network. A new address is a new socket: behind a forwarder there is
     /// none.
     void impair(const node::ImpairmentOptions& options, std::uint64_t seed);
+    /// From now on the node breaks the rules.
+    void misbehave(const node::FaultOptions& options, std::uint64_t seed);
     void close();
     bool is_open() const noexcept { return socket_.is_open() || forwarder_ != nullptr; }
 
@@ -54,7 +57,14 @@ public:
     }
     static TimePoint now() noexcept;
 
+    /// nullptr when the node keeps to the rules.
+    const node::Misbehaviour* misbehaviour() const noexcept { return faulty_ ? &faulty_->node : nullptr; }
+
 private:
+    struct Faulty {
+        node::Misbehaviour node;
+        boost::asio::ip::udp::socket second;  ///< opened when it is needed; nobody reads what comes there
+    };
     struct Impaired {
         node::Impairment network;
         boost::asio::steady_timer timer;
@@ -63,6 +73,7 @@ private:
     void carry_out();
     void transmit(Bytes frame);
     void put_on_wire(Bytes frame);
+    void put_on_wire(const node::FaultyDatagram& datagram);
     void arrived(Bytes frame);
     void hear(Bytes frame);
     void carry_impaired();
@@ -81,6 +92,7 @@ private:
     bool carrying_out_ = false;
     std::uint64_t opened_ = 0;  ///< which socket a wait belongs to
     std::unique_ptr<Impaired> impaired_;
+    std::unique_ptr<Faulty> faulty_;
 };
 
 /// Host (name or address) and port of a gateway. Error text instead of an endpoint when it cannot be resolved.

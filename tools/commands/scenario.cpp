@@ -108,6 +108,16 @@ public:
             value.push_back(*read.rule);
         }
     }
+    void faults(std::string_view key, std::vector<const node::Fault*>& value) {
+        const auto* node = find(key);
+        if (node == nullptr) return;
+        const auto* array = node->as_array();
+        if (array == nullptr) return fail(*node, key, "a list such as [\"length-0\", \"new-port\"]");
+        for (const auto& each : *array) {
+            const auto error = find_faults({each.value_exact<std::string>().value_or("")}, value);
+            if (!error.empty()) return report(each, fmt::format("{}{}: {}", place_, key, error));
+        }
+    }
     void finish(const std::vector<std::string_view>& tables = {}) {
         for (const auto& [key, node] : table_) {
             if (known_.contains(key.str()) || std::ranges::find(tables, key.str()) != tables.end()) continue;
@@ -159,7 +169,7 @@ NodeGroup read_group(const toml::table& table, std::string& error) {
 Scenario read_tables(const toml::table& root, std::string& error) {
     Scenario scenario;
     TableReader top(root, "", error);
-    top.finish({"fleet", "impairment", "nodes"});
+    top.finish({"faults", "fleet", "impairment", "nodes"});
     if (const auto* fleet = root["fleet"].as_table()) {
         TableReader reader(*fleet, "[fleet] ", error);
         reader.text("id_prefix", scenario.id_prefix);
@@ -179,6 +189,12 @@ Scenario read_tables(const toml::table& root, std::string& error) {
         reader.delay("delay", scenario.impairment.delay, scenario.impairment.jitter);
         reader.duration("nat_rebind", scenario.impairment.nat_rebind, Duration::zero());
         reader.rules("rules", scenario.impairment.rules);
+        reader.finish();
+    }
+    if (const auto* faults = root["faults"].as_table()) {
+        TableReader reader(*faults, "[faults] ", error);
+        reader.faults("names", scenario.faults.faults);
+        reader.probability("share", scenario.faults.share);
         reader.finish();
     }
     if (const auto* groups = root["nodes"].as_array()) {
@@ -282,6 +298,10 @@ reorder = "0%"                # the next frame overtakes
 delay = "0ms"                 # each way; "200ms±100ms" varies
 nat_rebind = "0s"             # how often a node's address changes; 0 = never
 rules = []                    # such as "up PUBACK lose #1-3", "down PUBLISH double 5%", "PINGREQ delay 2s"
+
+[faults]                      # with which the nodes break the rules
+names = []                    # of mqttsn sim --help-faults
+share = "10%"                 # of the frames where there is an occasion
 
 [[nodes]]
 profile = "sensor"            # sensor, sleeper, actuator, beacon

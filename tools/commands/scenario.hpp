@@ -2,6 +2,7 @@
 #pragma once
 
 #include "protocol/types.hpp"
+#include "tools/node/faults.hpp"
 #include "tools/node/impairment.hpp"
 
 #include <optional>
@@ -44,6 +45,7 @@ struct Scenario {
     std::uint16_t keep_alive_s = 60;
     std::uint64_t seed = 1;
     node::ImpairmentOptions impairment;  ///< of every node's way to the gateway
+    node::FaultOptions faults;           ///< of every node
     std::vector<NodeGroup> groups;
 
     std::size_t nodes() const noexcept;

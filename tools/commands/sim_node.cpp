@@ -96,6 +96,8 @@ void SimNode::on_event(const node::Event& event) {
         ++fleet_.connections_lost;
         was_connected_ = false;
         is_connecting_ = false;
+        // A node that broke the rules may be refused for good; the next CONNECT may be a good one.
+        if (std::holds_alternative<node::Rejected>(event) && link_.misbehaviour() != nullptr) reconnect_later();
     } else if (std::holds_alternative<node::Lost>(event)) {
         on_lost();
     }
@@ -173,6 +175,10 @@ void SimNode::on_lost() {
     ++fleet_.connections_lost;
     was_connected_ = false;
     is_connecting_ = false;
+    reconnect_later();
+}
+
+void SimNode::reconnect_later() {
     if (ending_) return;
     reconnect_.expires_after(reconnect_after);
     reconnect_.async_wait([this](boost::system::error_code error) {

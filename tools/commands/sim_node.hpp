@@ -68,6 +68,8 @@ public:
     const std::string& client_id() const noexcept { return link_.client().client_id(); }
     const node::ClientCounters& counters() const noexcept { return link_.client().counters(); }
     const NodeTotals& totals() const noexcept { return totals_; }
+    void misbehave(const node::FaultOptions& options, std::uint64_t seed) { link_.misbehave(options, seed); }
+    const node::Misbehaviour* misbehaviour() const noexcept { return link_.misbehaviour(); }
     const node::ImpairmentCounters* impaired() const noexcept { return link_.impaired(); }
 
 private:
@@ -85,6 +87,7 @@ private:
     void on_command(std::string_view command);
     void on_echo(std::uint64_t number);
     void on_lost();
+    void reconnect_later();
     void schedule_next();
     void measure();
     void publish(const std::string& topic, const std::string& text, Qos qos);

@@ -34,6 +34,8 @@ struct Overrides {
     std::optional<std::string> delay;
     std::optional<double> nat_rebind_s;
     std::vector<std::string> rules;
+    std::vector<std::string> faults;
+    std::optional<std::string> fault_share;
 };
 
 struct SimulateOptions {
@@ -102,7 +104,8 @@ ReadScenario read_file(const std::string& name) {
 }
 
 /// Error text when one of them has no meaning.
-std::optional<std::string> override_impairment(const Overrides& flags, node::ImpairmentOptions& impairment) {
+std::optional<std::string> override_impairment(const Overrides& flags, node::ImpairmentOptions& impairment,
+                                               node::FaultOptions& faults) {
     const auto probability = [](const char* name, const std::optional<std::string>& text, double& value) {
         const auto found = text ? parse_probability(*text) : std::optional(value);
         if (found) value = *found;
@@ -111,6 +114,8 @@ std::optional<std::string> override_impairment(const Overrides& flags, node::Imp
     std::string error = probability("--loss", flags.loss, impairment.loss);
     if (error.empty()) error = probability("--dup", flags.duplication, impairment.duplication);
     if (error.empty()) error = probability("--reorder", flags.reorder, impairment.reorder);
+    if (error.empty()) error = probability("--fault-share", flags.fault_share, faults.share);
+    if (error.empty()) error = find_faults(flags.faults, faults.faults);
     if (!error.empty()) return error;
     if (flags.delay) {
         const auto delay = parse_delay(*flags.delay);
@@ -144,7 +149,8 @@ ReadScenario make_scenario(const SimulateOptions& options) {
     if (flags.connects_per_second) scenario.connects_per_second = *flags.connects_per_second;
     if (flags.keep_alive_s) scenario.keep_alive_s = *flags.keep_alive_s;
     if (flags.seed) scenario.seed = *flags.seed;
-    if (const auto error = override_impairment(flags, scenario.impairment)) return {std::nullopt, *error};
+    if (const auto error = override_impairment(flags, scenario.impairment, scenario.faults))
+        return {std::nullopt, *error};
     if (const auto error = scenario.complete()) return {std::nullopt, *error};
     return result;
 }
@@ -167,6 +173,13 @@ void print_impairment(const node::ImpairmentCounters& counts) {
     if (counts.rebindings + counts.astray + counts.overflows == 0) return;
     fmt::print("{} new addresses, {} frames sent to a former one, {} lost because too many were under way\n",
                counts.rebindings, counts.astray, counts.overflows);
+}
+
+void print_faults(const FleetReport& report) {
+    std::string text;
+    for (const auto& [name, count] : report.faults)
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, name);
+    fmt::print("faults: {}\n", text);
 }
 
 void print_summary(const FleetReport& report) {
@@ -194,6 +207,7 @@ void print_summary(const FleetReport& report) {
                per_message(report.frames_up), per_message(report.octets_up), per_message(report.frames_down),
                per_message(report.octets_down));
     if (report.impaired) print_impairment(*report.impaired);
+    if (!report.faults.empty()) print_faults(report);
     fmt::print("this process: {:.1f} s of CPU time in {:.1f} s, {:.1f} MiB\n", report.cpu_s,
                std::chrono::duration<double>(report.elapsed).count(), static_cast<double>(report.rss_kib) / 1024);
 }
@@ -370,6 +384,21 @@ void add_impairment_options(CLI::App& app, Overrides& flags) {
         ->type_name("RULE")
         ->allow_extra_args(false)
         ->group("Network");
+    app.add_option("--fault", flags.faults, "How the nodes break the rules; all for every fault of --help-faults")
+        ->type_name("NAME")
+        ->delimiter(',')
+        ->group("Faults");
+    add_override(app, "--fault-share", flags.fault_share, "Of the frames where there is an occasion [10%]")
+        ->type_name("SHARE")
+        ->group("Faults");
+    app.add_flag_function(
+           "--help-faults",
+           [](std::int64_t) {
+               fmt::print("{}", list_of_faults());
+               throw CLI::Success();
+           },
+           "Print every fault and exit")
+        ->group("Faults");
 }
 
 }  // namespace
@@ -406,6 +435,7 @@ void add_simulate(CLI::App& program, int& exit_code) {
         "  mqttsn sim --sleepers 20 --sleep 30s --loss 10% --dup 5% --reorder 5% --delay 200ms+-100ms --nat-rebind "
         "60s\n"
         "  mqttsn sim --impair \"up PUBREC lose #1-2\" --impair \"down PINGRESP lose 50%\"\n"
+        "  mqttsn sim --fault length-0,new-port --fault-share 5%\n"
         "  mqttsn sim --help-scenario > barn.toml && mqttsn sim --scenario barn.toml --seed 7\n"
         "Exit codes: 0 all connected and nothing lost, 1 otherwise, 2 wrong usage, 3 no gateway answers.");
     app->callback([options, &exit_code] { exit_code = simulate(*options); });

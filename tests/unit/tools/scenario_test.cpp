@@ -36,6 +36,9 @@ TEST_CASE("every key of a scenario file is understood") {
         delay = "200ms±100ms"
         nat_rebind = "60s"
         rules = ["up PUBACK lose #1-3"]
+        [faults]
+        names = ["nested", "length-0"]
+        share = "20%"
         [[nodes]]
         profile = "sensor"
         name = "thermo"
@@ -73,6 +76,9 @@ TEST_CASE("every key of a scenario file is understood") {
     CHECK(scenario.impairment.nat_rebind == 60s);
     REQUIRE(scenario.impairment.rules.size() == 1);
     CHECK(scenario.impairment.rules[0].type == sn::MsgType::puback);
+    REQUIRE(scenario.faults.faults.size() == 2);
+    CHECK(scenario.faults.faults[0]->name == "nested");
+    CHECK(scenario.faults.share == 0.2);
     CHECK(scenario.keep_alive_s == 30);
     CHECK(scenario.seed == 7);
     CHECK(scenario.nodes() == 8);
@@ -107,7 +113,12 @@ TEST_CASE("errors in a scenario file name the file, the line, the key and what i
     CHECK_THAT(nodes("name = 1"), Contains("name: expected a text"));
     CHECK_THAT(nodes("colour = 1"), StartsWith("barn.toml:2: [[nodes]] colour is unknown; known are count, echo"));
     CHECK_THAT(error_of("[fleet]\nseeed = 1\n[[nodes]]\n"), Contains("[fleet] seeed is unknown"));
-    CHECK_THAT(error_of("colour = 1\n[[nodes]]\n"), Contains("barn.toml:1: colour is unknown; known are fleet, impairment, nodes"));
+    CHECK_THAT(error_of("colour = 1\n[[nodes]]\n"),
+               Contains("barn.toml:1: colour is unknown; known are faults, fleet, impairment, nodes"));
+    const auto faults = [](const std::string& line) { return error_of("[faults]\n" + line + "\n[[nodes]]\n"); };
+    CHECK_THAT(faults("names = \"nested\""), Contains("names: expected a list"));
+    CHECK_THAT(faults("names = [\"nesded\"]"), Contains("[faults] names: \"nesded\" is no fault"));
+    CHECK_THAT(faults("share = \"200%\""), Contains("share"));
     const auto network = [](const std::string& line) { return error_of("[impairment]\n" + line + "\n[[nodes]]\n"); };
     CHECK_THAT(network("loss = 0.1"), StartsWith("barn.toml:2: [impairment] loss: expected a share such as"));
     CHECK_THAT(network("delay = \"1s±2s\""), Contains("delay: expected a time such as"));
