@@ -55,8 +55,10 @@ class BrokerRestarts(IntegrationTest):
         """[SN12-6.12-e] [SN12-6.6-f] [SN12-6.10-t]"""
         for _ in range(BROKER_CYCLES):
             self.work()
+            before = self.load.sessions_restored(self.gateway)
             self.broker.stop()
             self.broker.start()
+            self.load.wait_for_sessions(self.gateway, before)
         self.work()
         self.check_nothing_lost_or_doubled(f"{BROKER_CYCLES} restarts of the broker")
 
@@ -73,6 +75,7 @@ class BrokerRestarts(IntegrationTest):
             else:
                 self.broker.start()
                 self.gateway.start()
+            self.load.wait_for_sessions(self.gateway)
         self.work()
         self.check_nothing_lost_or_doubled(f"{BOTH_CYCLES} times both ended")
 

@@ -122,6 +122,7 @@ class Restart(IntegrationTest):
             wait_until(lambda: load.progress() >= target, "400 more messages", timeout=60)
             gateway.kill()
             gateway.start()
+            load.wait_for_sessions(gateway)
         result = load.finish()
         print(f"{CYCLES} kills under load of 200 nodes: {result}", file=sys.stderr)
         self.assertEqual(result.lost, 0)
