@@ -123,6 +123,10 @@ void Device::expects_nothing() const {
     mail.clear();
 }
 
+bool Device::has_frames() const {
+    return !talk_->mail_[key_of(endpoint_)].empty();
+}
+
 std::size_t Device::discards() const {
     return std::exchange(talk_->mail_[key_of(endpoint_)], {}).size();
 }

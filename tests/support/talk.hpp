@@ -35,6 +35,7 @@ public:
     void sends(const Buffer& datagram) const;
     void expects(const sn::Packet& packet) const;
     void expects_nothing() const;
+    bool has_frames() const;
     /// The next frame, decoded; fails the test when there is none. Views live until the next call.
     sn::Packet next() const;
     Buffer next_datagram() const;
