@@ -9,7 +9,6 @@ import time
 
 import sn
 
-RETRY = 0.5  # seconds: T_retry
 RETRIES = 3  # N_retry
 EARLY = 0.9  # a device wakes after this share of the time that it announced
 
@@ -27,9 +26,9 @@ class WakeUp:
 
 
 class Sleeper:
-    """Subscribes with QoS 2 to `topic_filter` in a session that stays, then sleeps; `rule` is its network."""
+    """Subscribes with QoS 2 to `topic_filter` in a session that stays, then sleeps; `rule` is its network, `retry` T_retry."""
 
-    def __init__(self, address, client_id, topic_filter, sleep_s, rule, first_wake):
+    def __init__(self, address, client_id, topic_filter, sleep_s, rule, first_wake, retry):
         self.client_id = client_id
         self.state = "new"
         self.received = collections.Counter()  # (topic, payload, qos)
@@ -41,6 +40,7 @@ class Sleeper:
         self._sleep_s = sleep_s
         self._rule = rule
         self._first_wake = first_wake
+        self._retry = retry
         self._names = {}
         self._unreleased = {}
         self._asked = None
@@ -59,7 +59,7 @@ class Sleeper:
 
     def _ask(self, now, kind, body):
         self._asked, self._repeats = (kind, body), 0
-        self.due = now + RETRY
+        self.due = now + self._retry
         self._send(kind, body)
 
     def connect(self, now):
@@ -84,7 +84,7 @@ class Sleeper:
             return self._wake(now)
         self._repeats += 1
         if self._repeats <= RETRIES:
-            self.due = now + RETRY
+            self.due = now + self._retry
             return self._send(*self._asked)
         if self.state == "awake":
             self.given_up += 1
@@ -103,7 +103,7 @@ class Sleeper:
         self._current.frames += 1
         if self.state == "awake":
             self._repeats = 0
-            self.due = now + RETRY  # a drain goes on with every message
+            self.due = now + self._retry  # a drain goes on with every message
         if kind == sn.REGISTER:
             self._learn(body[:2], body[4:].decode())
             self._send(sn.REGACK, body[:4] + b"\0")
@@ -187,7 +187,8 @@ class Sleepers:
                 each = self.sleepers[number]
                 if each.due <= now:
                     each.connect(now) if each.state == "new" else each.on_time(now)
-                heapq.heapreplace(self._due, (max(each.due, now + 0.01), number))
+                again = min(max(each.due, now + 0.01), now + 0.2)  # what it hears may bring it forward
+                heapq.heapreplace(self._due, (again, number))
         raise AssertionError(f"not within {timeout} s: {what}; {collections.Counter(e.state for e in self.sleepers)}")
 
     @staticmethod
