@@ -28,6 +28,7 @@ class Result:
     lost: int = 0
     doubled_qos1: int = 0  # allowed
     doubled_qos2: int = 0
+    doubled_qos2_down: int = 0  # of these, to the devices
     repeated_by_broker: int = 0  # QoS 2 to the application, under the packet id that the broker had completed before
     disconnects: int = 0
     congestion: int = 0
@@ -214,18 +215,15 @@ class Load:
                                            for number, sequence in next_ones])
             self._commands.update(ready)
 
-    def sessions_restored(self, gateway):
-        """How often the gateway had the broker connection of a device back."""
-        return sum("load-" in line and "broker connection restored" in line for line in gateway.lines)
-
-    def wait_for_sessions(self, gateway, before=0):
-        """Until all devices have their broker connections back; `before`: what sessions_restored() said before the end.
+    def wait_for_sessions(self, gateway):
+        """Until a gateway that was started again has the broker connections of all devices back.
 
         mosquitto whose client goes away while it repeats PUBREL, in the first moment of a connection, repeats the PUBLISH
         in the next one, against [MQTT-4.3.3-1]: a QoS 2 message twice, and no gateway can tell it from a new one.
         """
-        target = before + len(self._nodes)
-        wait_until(lambda: self.sessions_restored(gateway) >= target, "the broker connections of all devices", 60)
+        def restored():
+            return sum("load-" in line and "broker connection restored" in line for line in gateway.lines)
+        wait_until(lambda: restored() >= len(self._nodes), "the broker connections of all devices", 60)
 
     def progress(self):
         """Messages finished up to now, both ways."""
@@ -285,6 +283,7 @@ class Load:
                         result.doubled_qos1 += count - 1
                     else:
                         result.doubled_qos2 += count - 1
+                        result.doubled_qos2_down += count - 1 if way == "down" else 0
                         result.examples.append(f"{way}/{node.number} doubled {sequence}")
         del result.examples[10:]
         return result
