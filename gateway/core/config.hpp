@@ -35,6 +35,7 @@ struct LinkConfig {
     bool advertise = true;              ///< ADVERTISE leaves here; needs discovery
     bool gwinfo_unicast = false;        ///< gwinfo = "unicast" (SN12-6.1-c)
     std::uint8_t advertise_radius = 0;
+    Duration qos0_gap = 0s;  ///< pause after a QoS 0 message to a client that is awake (SN12-6.14-j)
 };
 
 struct ForwarderConfig {
@@ -76,20 +77,56 @@ struct Limits {
     double replies_to_unknown_per_second = 100;    ///< DISCONNECTs to unknown senders, in total (SN12-5.4.21-d)
     double searchgw_per_second = 50;               ///< GWINFOs, in total; one per second and source (SN12-6.1-f)
     std::size_t tracked_sources = 4096;            ///< memory of the per-source rate limits
-    std::uint32_t reconnects_per_second = 500;     ///< broker connections opened again after a restart; at least 1
+    std::uint32_t reconnects_per_second = 500;     ///< broker connections opened again, in total; at least 1
 };
 
 /// Who has to have a client's message before the client is told so.
 enum class DeliveryUp : std::uint8_t { broker, store };
 
-/// Messages of one client that the gateway took into its store and has yet to bring to the broker (delivery.up =
-/// "store").
-struct UpstreamDelivery {
+/// What becomes of messages whose topic one of the filters matches; the first policy that fits decides.
+struct DeliveryPolicy {
+    std::vector<std::string> topics;
     DeliveryUp up = DeliveryUp::broker;
-    bool store_qos0 = false;          ///< also what nobody acknowledges
-    std::size_t max_messages = 1000;  ///< more are refused with "congestion"
+    bool store_qos0 = false;  ///< with DeliveryUp::store: also what nobody acknowledges
+    Duration max_age = 0s;    ///< older ones in the store are dropped; 0 = never
+};
+
+/// Messages of clients on their way to the broker, and those that the gateway took into its store until the broker has
+/// them.
+struct UpstreamDelivery {
+    std::vector<DeliveryPolicy> policies;
+    DeliveryUp up = DeliveryUp::broker;  ///< this and the next two: for topics that no policy names
+    bool store_qos0 = false;
+    Duration max_age = 0s;
+    std::size_t max_messages = 1000;  ///< of one client in the store; more are refused with "congestion"
     std::size_t max_octets = 1U << 20;
-    Duration max_age = 0s;  ///< older ones are dropped; 0 = never
+    std::uint32_t replay_per_second = 2000;  ///< from the store, after an outage or restart; 0 = no limit
+
+    /// Whether any message may go into the store.
+    bool uses_store() const noexcept {
+        if (up == DeliveryUp::store) return true;
+        for (const DeliveryPolicy& each : policies) {
+            if (each.up == DeliveryUp::store) return true;
+        }
+        return false;
+    }
+};
+
+/// Who keeps the QoS 1/2 messages for a client that sleeps.
+enum class Custody : std::uint8_t {
+    broker,   ///< it is told when the client has them
+    gateway,  ///< it is told when they are in the gateway's store; needs one
+};
+
+struct Sleep {
+    Custody custody = Custody::broker;
+    bool queue_qos0 = true;  ///< keep QoS 0 messages for clients that sleep, in memory (SN12-6.14-k)
+};
+
+/// Bounds of one drain: at them the client gets PINGRESP, and the rest waits for the next (SN12-6.14-g).
+struct Awake {
+    std::size_t max_messages = 0;  ///< 0 = no bound
+    Duration max_time = 60s;
 };
 
 struct QosMinusOne {
@@ -124,6 +161,8 @@ struct Config {
     Limits limits;
     QosMinusOne qos_minus_one;
     UpstreamDelivery delivery;
+    Sleep sleep;
+    Awake awake;
     bool durable = false;             ///< there is a store: the core emits records and waits for nothing itself
     Duration unix_time_at_zero = 0s;  ///< wall clock of TimePoint{}: ages outlive a restart
     std::uint64_t seed = 1;           ///< of jitter and generated ids: same seed, same behaviour

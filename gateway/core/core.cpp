@@ -9,8 +9,9 @@ std::string Core::name_of(const Endpoint& endpoint) const {
     return fmt::format("link {}", endpoint.link);
 }
 
-std::size_t Core::max_frame(LinkId link) const noexcept {
-    return link < config.links.size() ? config.links[link].max_frame : LinkConfig{}.max_frame;
+const LinkConfig& Core::link(LinkId id) const noexcept {
+    static const LinkConfig defaults;
+    return id < config.links.size() ? config.links[id] : defaults;
 }
 
 namespace {

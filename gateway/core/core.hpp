@@ -4,6 +4,7 @@
 #include "gateway/core/counters.hpp"
 #include "gateway/core/gateway.hpp"
 #include "gateway/core/journal.hpp"
+#include "gateway/core/pacer.hpp"
 #include "gateway/core/predefined_topics.hpp"
 #include "gateway/core/session_table.hpp"
 #include "gateway/core/timer_heap.hpp"
@@ -18,7 +19,9 @@ struct Core {
           naming(std::move(names)),
           predefined(config.topics),
           random(config.seed),
-          journal(config) {}
+          journal(config),
+          reconnects(config.limits.reconnects_per_second),
+          replays(config.delivery.replay_per_second) {}
 
     const Config config;
     Gateway::Naming naming;
@@ -30,10 +33,14 @@ struct Core {
     UpstreamId last_upstream_id = 0;
     SessionNumber last_session_number = 0;
     Journal journal;
+    Pacer reconnects;            ///< limits.reconnects_per_second
+    Pacer replays;               ///< delivery.replay_per_second
     bool store_failing = false;  ///< see Gateway::set_store_failing()
 
     std::string name_of(const Endpoint& endpoint) const;
-    std::size_t max_frame(LinkId link) const noexcept;
+    /// Defaults for a link that is not configured.
+    const LinkConfig& link(LinkId id) const noexcept;
+    std::size_t max_frame(LinkId id) const noexcept { return link(id).max_frame; }
     std::function<bool(sn::TopicId)> is_predefined() const {
         return [this](sn::TopicId id) { return predefined.contains(id); };
     }

@@ -35,6 +35,7 @@ namespace mqttsn::gateway {
     X(publish_in_refused, "PUBLISH answered with an error")                                          \
     X(taken, "messages taken into the store for the broker")                                         \
     X(taken_delivered, "of these, brought to the broker")                                            \
+    X(taken_replayed, "of these, sent after the broker had been away or the gateway had restarted")  \
     X(taken_dropped, "of these, dropped: too old, or refused by the broker")                         \
     X(qos_minus1_dropped, "PUBLISH QoS -1 dropped: unknown topic, not allowed, rate or queue limit") \
     X(publish_out_qos0, "PUBLISH QoS 0 sent to clients")                                             \
@@ -45,12 +46,15 @@ namespace mqttsn::gateway {
     X(deliveries_too_long, "deliveries abandoned: larger than the packet limit of the link")         \
     X(deliveries_rejected, "deliveries given up: the client refused them")                           \
     X(deliveries_dropped, "deliveries dropped: queue limit of the client")                           \
+    X(deliveries_asleep_dropped, "QoS 0 deliveries dropped: the client sleeps (sleep.queue_qos0)")   \
+    X(deliveries_kept, "deliveries taken into the store for sleeping clients")                       \
     X(deliveries_suppressed, "deliveries dropped: the client refused the topic")                     \
     X(advertises, "ADVERTISE sent")                                                                  \
     X(searchgw, "SEARCHGW received")                                                                 \
     X(searchgw_suppressed, "SEARCHGW not answered: rate limit or no broker")                         \
     X(gateway_id_conflicts, "ADVERTISE with our own gateway id from another gateway")                \
     X(upstream_connects, "broker connections accepted")                                              \
+    X(upstream_paced, "broker connections opened later because many are to be opened")               \
     X(upstream_failures, "broker connections failed, refused or lost")                               \
     X(records_damaged, "records of the store that could not be read")
 

@@ -17,6 +17,7 @@ struct Delivery {
     Qos qos = Qos::at_most_once;
     bool retain = false;
     mqtt::PacketId packet_id = 0;  ///< to acknowledge at the broker; 0 = nothing to acknowledge
+    std::uint64_t stored = 0;      ///< sequence of its record, when it is in the gateway's care; 0 = it is not
     sn::MsgId msg_id = 0;          ///< given at the first sending of QoS 1/2
     bool sent = false;             ///< at least once: the next sending carries DUP
     bool received = false;         ///< QoS 2: the client has it (PUBREC), the rest of the handshake is left
@@ -74,6 +75,33 @@ public:
             return gone;
         }
         return std::nullopt;
+    }
+
+    /// Calls f for each behind the last one that `is_done` accepts.
+    template <class IsDone, class F>
+    void for_each_behind(IsDone&& is_done, F&& f) {
+        std::size_t begin = size();
+        while (begin > 0 && !is_done((*list_)[begin - 1]))
+            --begin;
+        for (; begin < size(); ++begin)
+            f((*list_)[begin]);
+    }
+
+    /// The delivery with this record, made at its place in the order of the sequences if there is none.
+    Delivery& at_record(std::uint64_t stored) {
+        if (!list_) list_ = std::make_unique<std::deque<Delivery>>();
+        auto place = list_->begin();
+        while (place != list_->end() && place->stored < stored)
+            ++place;
+        if (place == list_->end() || place->stored != stored) place = list_->insert(place, Delivery{});
+        place->stored = stored;
+        return *place;
+    }
+    void fill(Delivery& delivery, std::string_view topic, Bytes payload) {
+        octets_ -= weight(delivery);
+        delivery.topic = topic;
+        delivery.payload.assign(payload.begin(), payload.end());
+        octets_ += weight(delivery);
     }
 
     template <class F>

@@ -1,72 +1,14 @@
 #include "gateway/core/image.hpp"
 
+#include "gateway/core/image_octets.hpp"
+
 #include <algorithm>
-#include <concepts>
 
 namespace mqttsn::gateway {
 
 namespace {
 
-constexpr std::uint8_t format_version = 1;
-
-class Writer {
-public:
-    explicit Writer(Buffer& out) : out_(out) {}
-
-    template <std::unsigned_integral Number>
-    void number(Number value) {
-        for (std::size_t shift = sizeof(Number); shift-- > 0;)
-            out_.push_back(static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8U * shift)));
-    }
-    void flag(bool value) { number(static_cast<std::uint8_t>(value)); }
-    void octets(Bytes value) {
-        number(static_cast<std::uint32_t>(value.size()));
-        out_.insert(out_.end(), value.begin(), value.end());
-    }
-    void text(std::string_view value) { octets(as_bytes(value)); }
-
-private:
-    Buffer& out_;
-};
-
-/// Reads what Writer wrote; once anything is missing everything reads as zero and `is_good` is false.
-class Reader {
-public:
-    explicit Reader(Bytes in) : in_(in) {}
-
-    template <std::unsigned_integral Number>
-    Number number() {
-        std::uint64_t value = 0;
-        for (const std::byte each : take(sizeof(Number)))
-            value = value << 8U | static_cast<std::uint64_t>(each);
-        return static_cast<Number>(value);
-    }
-    bool flag() { return number<std::uint8_t>() != 0; }
-    Bytes octets() { return take(number<std::uint32_t>()); }
-    std::string_view text() { return as_text(octets()); }
-    /// A count of things of at least one octet each.
-    std::uint32_t count() {
-        const auto value = number<std::uint32_t>();
-        if (value > in_.size()) is_good_ = false;
-        return is_good_ ? value : 0;
-    }
-    bool is_good() const noexcept { return is_good_; }
-
-private:
-    Bytes take(std::size_t size) {
-        if (size > in_.size()) {
-            is_good_ = false;
-            in_ = {};
-            return {};
-        }
-        const Bytes taken = in_.first(size);
-        in_ = in_.subspan(size);
-        return taken;
-    }
-
-    Bytes in_;
-    bool is_good_ = true;
-};
+constexpr std::uint8_t session_version = 1;
 
 // A CONNECT that is being decided has changed nothing yet, and awake is only a part of sleep.
 ClientState kept_state(const Session& session) {
@@ -107,7 +49,7 @@ std::uint64_t flags_of(const Session& session) {
     return flags;
 }
 
-void write_will(const mqtt::Will* will, Writer& writer) {
+void write_will(const mqtt::Will* will, ImageWriter& writer) {
     writer.flag(will != nullptr);
     if (will == nullptr) return;
     writer.text(will->topic);
@@ -116,7 +58,7 @@ void write_will(const mqtt::Will* will, Writer& writer) {
     writer.flag(will->retain);
 }
 
-std::unique_ptr<mqtt::Will> read_will(Reader& reader) {
+std::unique_ptr<mqtt::Will> read_will(ImageReader& reader) {
     if (!reader.flag()) return nullptr;
     auto will = std::make_unique<mqtt::Will>();
     will->topic = reader.text();
@@ -127,7 +69,7 @@ std::unique_ptr<mqtt::Will> read_will(Reader& reader) {
     return will;
 }
 
-void write_topics(const TopicRegistry& topics, Writer& writer) {
+void write_topics(const TopicRegistry& topics, ImageWriter& writer) {
     writer.number(topics.last_assigned());
     writer.number(static_cast<std::uint32_t>(topics.size()));
     topics.for_each([&](sn::TopicId id, const TopicRegistry::Entry& entry) {
@@ -138,7 +80,7 @@ void write_topics(const TopicRegistry& topics, Writer& writer) {
     });
 }
 
-void read_topics(Reader& reader, TopicRegistry& topics) {
+void read_topics(ImageReader& reader, TopicRegistry& topics) {
     topics.restore_last_assigned(reader.number<sn::TopicId>());
     for (auto left = reader.count(); left > 0 && reader.is_good(); --left) {
         const auto id = reader.number<sn::TopicId>();
@@ -150,7 +92,7 @@ void read_topics(Reader& reader, TopicRegistry& topics) {
     }
 }
 
-void write_subscriptions(const Subscriptions& subscriptions, Writer& writer) {
+void write_subscriptions(const Subscriptions& subscriptions, ImageWriter& writer) {
     writer.number(static_cast<std::uint32_t>(subscriptions.all().size()));
     for (const Subscription& each : subscriptions.all()) {
         writer.text(each.filter);
@@ -162,7 +104,7 @@ void write_subscriptions(const Subscriptions& subscriptions, Writer& writer) {
         writer.text(each);
 }
 
-void read_subscriptions(Reader& reader, const Limits& limits, Subscriptions& subscriptions) {
+void read_subscriptions(ImageReader& reader, const Limits& limits, Subscriptions& subscriptions) {
     for (auto left = reader.count(); left > 0 && reader.is_good(); --left) {
         Subscription each;
         each.filter = reader.text();
@@ -177,7 +119,7 @@ void read_subscriptions(Reader& reader, const Limits& limits, Subscriptions& sub
     }
 }
 
-void write_route(const Session& session, const Config& config, Writer& writer) {
+void write_route(const Session& session, const Config& config, ImageWriter& writer) {
     writer.flag(session.bound);
     const LinkId link = session.route.endpoint.link;
     writer.text(link < config.links.size() ? std::string_view(config.links[link].name) : std::string_view());
@@ -186,7 +128,7 @@ void write_route(const Session& session, const Config& config, Writer& writer) {
 }
 
 // `session.bound` comes back as what the table has to do: nothing is bound yet.
-void read_route(Reader& reader, const Config& config, Session& session, bool& link_known) {
+void read_route(ImageReader& reader, const Config& config, Session& session, bool& link_known) {
     const bool was_bound = reader.flag();
     const auto link = reader.text();
     const Bytes address = reader.octets();
@@ -227,8 +169,8 @@ std::uint64_t session_fingerprint(const Session& session) {
 }
 
 void append_session_image(const Session& session, const Config& config, Buffer& out) {
-    Writer writer(out);
-    writer.number(format_version);
+    ImageWriter writer(out);
+    writer.number(session_version);
     writer.text(session.client_id);
     writer.number(static_cast<std::uint8_t>(kept_state(session)));
     for (const bool each : {session.clean_session, session.id_assigned, session.will_owned, session.will_due,
@@ -246,14 +188,14 @@ void append_session_image(const Session& session, const Config& config, Buffer& 
 }
 
 std::string_view client_id_of(Bytes image) {
-    Reader reader(image);
-    if (reader.number<std::uint8_t>() != format_version) return {};
+    ImageReader reader(image);
+    if (reader.number<std::uint8_t>() != session_version) return {};
     return reader.text();
 }
 
 bool read_session_image(Bytes image, const Config& config, Session& session, bool& link_known) {
-    Reader reader(image);
-    if (reader.number<std::uint8_t>() != format_version || reader.text() != session.client_id) return false;
+    ImageReader reader(image);
+    if (reader.number<std::uint8_t>() != session_version || reader.text() != session.client_id) return false;
     const auto state = reader.number<std::uint8_t>();
     if (state >= client_state_count) return false;
     session.state = static_cast<ClientState>(state);
@@ -273,157 +215,6 @@ bool read_session_image(Bytes image, const Config& config, Session& session, boo
     const Bytes held = reader.octets();
     session.held.assign(held.begin(), held.end());
     return reader.is_good();
-}
-
-void append_flow_image(Session& session, Buffer& out) {
-    const mqtt::Client& client = session.upstream.client();
-    Buffer inbound;
-    Writer in(inbound);
-    std::uint32_t inbound_count = 0;
-    for (const InboundExchange& each : session.inbound) {
-        if (each.qos != Qos::exactly_once) continue;
-        ++inbound_count;
-        in.number(each.msg_id);
-        in.number(each.topic_id);
-        // Behind PUBCOMP the packet id belongs to other messages.
-        in.number(client.is_open(each.packet_id) ? each.packet_id : mqtt::PacketId{0});
-        in.flag(each.at_broker);
-        in.flag(each.began_asleep);
-    }
-    Buffer acknowledged;
-    Writer done(acknowledged);
-    std::uint32_t acknowledged_count = 0;
-    client.for_each_acknowledged([&](mqtt::PacketId id) {
-        ++acknowledged_count;
-        done.number(id);
-    });
-    Buffer on_their_way;
-    Writer taken(on_their_way);
-    std::uint32_t taken_count = 0;
-    for (const TakenMessage& each : session.taken.list) {
-        if (each.qos != Qos::exactly_once || each.packet_id == 0) continue;
-        ++taken_count;
-        taken.number(each.sequence);
-        taken.number(each.packet_id);
-        taken.flag(each.at_broker);
-    }
-    const Delivery* front = session.deliveries.empty() ? nullptr : &session.deliveries.front();
-    if (front != nullptr && !(front->qos == Qos::exactly_once && front->sent)) front = nullptr;
-    if (inbound_count + acknowledged_count + taken_count == 0 && front == nullptr && session.interrupted.empty()) {
-        return;
-    }
-
-    Writer writer(out);
-    writer.number(format_version);
-    writer.number(inbound_count);
-    out.insert(out.end(), inbound.begin(), inbound.end());
-    writer.number(acknowledged_count);
-    out.insert(out.end(), acknowledged.begin(), acknowledged.end());
-    const auto is_apart = [&](const InterruptedDelivery& each) {
-        return front == nullptr || each.packet_id != front->packet_id;
-    };
-    const auto apart = std::ranges::count_if(session.interrupted, is_apart);
-    writer.number(static_cast<std::uint32_t>(apart + (front != nullptr ? 1 : 0)));
-    const auto write_delivery = [&](mqtt::PacketId packet_id, sn::MsgId msg_id, bool received) {
-        writer.number(packet_id);
-        writer.number(msg_id);
-        writer.flag(received);
-    };
-    if (front != nullptr) write_delivery(front->packet_id, front->msg_id, front->received);
-    for (const InterruptedDelivery& each : session.interrupted) {
-        if (is_apart(each)) write_delivery(each.packet_id, each.msg_id, false);
-    }
-    writer.number(taken_count);
-    out.insert(out.end(), on_their_way.begin(), on_their_way.end());
-}
-
-bool read_flow_image(Bytes image, Session& session) {
-    Reader reader(image);
-    if (reader.number<std::uint8_t>() != format_version) return false;
-    mqtt::Client& client = session.upstream.client();
-    for (auto left = reader.count(); left > 0 && reader.is_good(); --left) {
-        InboundExchange each{.qos = Qos::exactly_once, .restored = true};
-        each.msg_id = reader.number<sn::MsgId>();
-        each.topic_id = reader.number<sn::TopicId>();
-        each.packet_id = reader.number<mqtt::PacketId>();
-        each.at_broker = reader.flag();
-        each.began_asleep = reader.flag();
-        if (!reader.is_good()) break;
-        if (each.packet_id == 0 && !each.at_broker) continue;
-        if (each.packet_id != 0) client.restore_publish(each.packet_id, each.at_broker);
-        session.inbound.push_back(each);
-    }
-    for (auto left = reader.count(); left > 0 && reader.is_good(); --left) {
-        const auto id = reader.number<mqtt::PacketId>();
-        if (reader.is_good()) client.restore_received(id, true);
-    }
-    for (auto left = reader.count(); left > 0 && reader.is_good(); --left) {
-        const auto packet_id = reader.number<mqtt::PacketId>();
-        const auto msg_id = reader.number<sn::MsgId>();
-        const bool received = reader.flag();
-        if (!reader.is_good()) break;
-        session.last_msg_id = msg_id;
-        if (!received) {
-            session.interrupted.push_back({packet_id, msg_id});
-            continue;
-        }
-        // The client has the message: only PUBREL is left, and that has no payload.
-        if (packet_id != 0) client.restore_received(packet_id, false);
-        Delivery rest;
-        rest.qos = Qos::exactly_once;
-        rest.packet_id = packet_id;
-        rest.msg_id = msg_id;
-        rest.sent = true;
-        rest.received = true;
-        session.deliveries.push(std::move(rest));
-    }
-    for (auto left = reader.count(); left > 0 && reader.is_good(); --left) {
-        TakenMessage each;
-        each.qos = Qos::exactly_once;
-        each.sequence = reader.number<std::uint64_t>();
-        each.packet_id = reader.number<mqtt::PacketId>();
-        each.at_broker = reader.flag();
-        each.restored = !each.at_broker;
-        if (!reader.is_good()) break;
-        client.restore_publish(each.packet_id, each.at_broker);
-        session.taken.last_sequence = std::max(session.taken.last_sequence, each.sequence);
-        session.taken.list.push_back(std::move(each));
-    }
-    return reader.is_good();
-}
-
-void append_message_image(const TakenMessage& message, Buffer& out) {
-    Writer writer(out);
-    writer.number(format_version);
-    writer.text(message.topic);
-    writer.octets(message.payload);
-    writer.number(static_cast<std::uint8_t>(message.qos));
-    writer.flag(message.retain);
-    writer.number(message.taken_at_s);
-}
-
-bool read_message_image(Bytes image, std::uint64_t sequence, Session& session) {
-    Reader reader(image);
-    if (reader.number<std::uint8_t>() != format_version) return false;
-    const std::string_view topic = reader.text();
-    const Bytes payload = reader.octets();
-    const auto qos = static_cast<Qos>(reader.number<std::uint8_t>() % 3);
-    const bool retain = reader.flag();
-    const auto taken_at_s = reader.number<std::uint64_t>();
-    if (!reader.is_good() || topic.empty()) return false;
-    auto& list = session.taken.list;
-    const auto place = std::ranges::lower_bound(list, sequence, {}, &TakenMessage::sequence);
-    const bool is_begun = place != list.end() && place->sequence == sequence;
-    TakenMessage& message = is_begun ? *place : *list.insert(place, TakenMessage{});
-    message.sequence = sequence;
-    message.topic = topic;
-    message.payload.assign(payload.begin(), payload.end());
-    message.qos = qos;
-    message.retain = retain;
-    message.taken_at_s = taken_at_s;
-    session.taken.octets += topic.size() + payload.size();
-    session.taken.last_sequence = std::max(session.taken.last_sequence, sequence);
-    return true;
 }
 
 }  // namespace mqttsn::gateway

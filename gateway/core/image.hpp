@@ -18,14 +18,19 @@ std::string_view client_id_of(Bytes image);
 /// `link_known` is false when the client's link is not configured any more.
 bool read_session_image(Bytes image, const Config& config, Session& session, bool& link_known);
 
-/// Appends the QoS 2 exchanges that are not over; appends nothing when there are none.
-void append_flow_image(Session& session, Buffer& out);
+/// Appends when the client is lost or its session forgotten, and the QoS 2 exchanges that are not over; appends nothing
+/// when there is neither.
+void append_flow_image(Session& session, const Config& config, Buffer& out);
 /// False when the image is damaged.
 bool read_flow_image(Bytes image, Session& session);
 
 void append_message_image(const TakenMessage& message, Buffer& out);
 /// Adds the message to those of the session, or completes the one that the flow image began. False when damaged.
 bool read_message_image(Bytes image, std::uint64_t sequence, Session& session);
+
+void append_delivery_image(const Delivery& delivery, const Config& config, Buffer& out);
+/// As read_message_image(), for the deliveries of the session.
+bool read_delivery_image(Bytes image, std::uint64_t sequence, const Config& config, Session& session);
 
 /// Of any octets; never 0.
 std::uint64_t fingerprint(Bytes octets) noexcept;

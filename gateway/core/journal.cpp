@@ -17,7 +17,7 @@ void Journal::note(Session& session, Outbox& out) {
             {StoreOp::Action::put, {RecordKind::session, session.number, 0}, begin, out.octets.size() - begin});
     }
     const std::size_t begin = out.octets.size();
-    append_flow_image(session, out.octets);
+    append_flow_image(session, config_, out.octets);
     const std::size_t size = out.octets.size() - begin;
     const std::uint64_t flow = size == 0 ? 0 : fingerprint(Bytes(out.octets).subspan(begin));
     if (flow == session.stored.flow) {
@@ -29,18 +29,37 @@ void Journal::note(Session& session, Outbox& out) {
     out.store.push_back({action, {RecordKind::flow, session.number, 0}, begin, size});
 }
 
+namespace {
+
+void put(const RecordKey& key, std::size_t begin, Outbox& out) {
+    out.store.push_back({StoreOp::Action::put, key, begin, out.octets.size() - begin});
+}
+
+// A message that comes back because its end was not written yet may come twice, as on any lossy link.
+void erase_later(const RecordKey& key, Outbox& out) {
+    out.store.push_back({.action = StoreOp::Action::erase, .key = key, .lazy = true});
+}
+
+}  // namespace
+
 void Journal::put_message(const Session& session, const TakenMessage& message, Outbox& out) {
     const std::size_t begin = out.octets.size();
     append_message_image(message, out.octets);
-    out.store.push_back({StoreOp::Action::put,
-                         {RecordKind::message, session.number, message.sequence},
-                         begin,
-                         out.octets.size() - begin});
+    put({RecordKind::message, session.number, message.sequence}, begin, out);
 }
 
 void Journal::erase_message(const Session& session, std::uint64_t sequence, Outbox& out) {
-    out.store.push_back(
-        {.action = StoreOp::Action::erase, .key = {RecordKind::message, session.number, sequence}, .lazy = true});
+    erase_later({RecordKind::message, session.number, sequence}, out);
+}
+
+void Journal::put_delivery(const Session& session, const Delivery& delivery, Outbox& out) {
+    const std::size_t begin = out.octets.size();
+    append_delivery_image(delivery, config_, out.octets);
+    put({RecordKind::delivery, session.number, delivery.stored}, begin, out);
+}
+
+void Journal::erase_delivery(const Session& session, std::uint64_t sequence, Outbox& out) {
+    erase_later({RecordKind::delivery, session.number, sequence}, out);
 }
 
 void Journal::forget(const Session& session, Outbox& out) {

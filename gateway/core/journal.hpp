@@ -14,6 +14,8 @@ public:
     /// A session that an input touched: emits the records that differ from what is stored.
     void note(Session& session, Outbox& out);
     void put_message(const Session& session, const TakenMessage& message, Outbox& out);
+    void put_delivery(const Session& session, const Delivery& delivery, Outbox& out);
+    void erase_delivery(const Session& session, std::uint64_t sequence, Outbox& out);
     void erase_message(const Session& session, std::uint64_t sequence, Outbox& out);
     /// The session is about to be erased: so are its records.
     void forget(const Session& session, Outbox& out);

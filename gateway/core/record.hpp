@@ -10,9 +10,10 @@
 namespace mqttsn::gateway {
 
 enum class RecordKind : std::uint8_t {
-    session = 1,  ///< who the client is and what it knows; rarely written
-    flow = 2,     ///< its unfinished QoS 2 exchanges; written at each of their steps
-    message = 3,  ///< one message in the gateway's care
+    session = 1,   ///< who the client is and what it knows; rarely written
+    flow = 2,      ///< its unfinished QoS 2 exchanges and deadline; written at each of their steps
+    message = 3,   ///< one message of the client in the gateway's care, on its way to the broker
+    delivery = 4,  ///< one message for the client in the gateway's care, which the broker has forgotten
 };
 
 struct RecordKey {

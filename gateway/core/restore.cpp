@@ -17,8 +17,10 @@ void Restoration::add(const RecordKey& key, Bytes image, Core& core) {
         if (key.kind == RecordKind::flow) {
             is_good = read_flow_image(image, session);
             session.stored.flow = fingerprint(image);
-        } else {
+        } else if (key.kind == RecordKind::message) {
             is_good = read_message_image(image, key.sequence, session);
+        } else if (key.kind == RecordKind::delivery) {
+            is_good = read_delivery_image(image, key.sequence, core.config, session);
         }
     }
     if (!is_good) damaged_.push_back(key);
@@ -57,6 +59,39 @@ void Restoration::finish(Turn& turn) {
     by_number_.clear();
 }
 
+namespace {
+
+// Without their records such messages cannot be repeated.
+void drop_incomplete(Session& session) {
+    std::erase_if(session.taken.list, [](const TakenMessage& each) { return each.restored && each.topic.empty(); });
+    session.deliveries.take_if(
+        0, [](const Delivery& each) { return !each.received && each.topic.empty(); },
+        [&](const Delivery& gone) {
+            std::erase_if(session.interrupted, [&](const InterruptedDelivery& each) { return each.is_of(gone); });
+        });
+}
+
+// When something kept is due that lasts `longest` from when it began. Nobody could be heard while the gateway was down,
+// so what came due then gets `grace` more; a clock that was set back makes nothing last longer.
+TimePoint kept_deadline(const Session& session, Duration longest, Duration grace, const Turn& turn) {
+    if (session.stored.deadline_s == 0) return turn.now + longest;
+    const TimePoint kept = from_unix_time(session.stored.deadline_s, turn.config());
+    return std::min(kept <= turn.now ? turn.now + grace : kept, turn.now + longest);
+}
+
+void resume_sleep(Session& session, const Turn& turn) {
+    const Duration longest = tolerance(std::chrono::seconds(session.sleep_s));
+    session.lost_at = kept_deadline(session, longest, longest, turn);
+    session.set(Timer::sleep, session.lost_at);
+}
+
+void resume_expiry(Session& session, const Turn& turn) {
+    const Duration longest = turn.config().timers.session_expiry;
+    session.set(Timer::expiry, kept_deadline(session, longest, tolerance(longest) - longest, turn));
+}
+
+}  // namespace
+
 void Restoration::resume(Session& session, Turn& turn) {
     bool is_connected = session.state == ClientState::active || session.state == ClientState::asleep;
     if (is_connected && !session.bound) {
@@ -67,27 +102,31 @@ void Restoration::resume(Session& session, Turn& turn) {
     session.stored.session = session_fingerprint(session);
     // A late answer to a message of before must not fit one of now.
     if (session.last_msg_id == 0) session.last_msg_id = static_cast<sn::MsgId>(turn.core.random.below(65535));
-    // Without its record such a message cannot be repeated.
-    std::erase_if(session.taken.list, [](const TakenMessage& each) { return each.restored && each.topic.empty(); });
+    drop_incomplete(session);
+    for (TakenMessage& each : session.taken.list) {
+        each.waited = true;
+        set_drop_time(session, each, turn.config());
+    }
     if (session.clean_session) {
         // The broker forgot the exchanges with the connection: the client's repetition makes them new.
         std::erase_if(session.inbound, [](const InboundExchange& each) { return !each.at_broker; });
-        session.interrupted.clear();
+        std::erase_if(session.interrupted, [](const InterruptedDelivery& each) { return each.stored == 0; });
         restart_taken(session);
     }
     if (is_connected || session.will_due || session.owes_broker()) {
-        const Limits& limits = turn.config().limits;
-        const auto gap = std::chrono::duration_cast<Duration>(std::chrono::seconds(1)) /
-                         static_cast<Duration::rep>(limits.reconnects_per_second);
-        const TimePoint turn_to_open = turn.now + gap * static_cast<Duration::rep>(reconnecting_++);
+        ++reconnecting_;
+        const TimePoint turn_to_open = turn.core.reconnects.reserve(turn.now);
+        session.may_open = true;
         session.set(Timer::back_off, turn_to_open);
         if (may_give_up(session, turn)) {
             session.set(Timer::grace, turn_to_open + turn.config().timers.upstream_grace);
         }
         restart_supervision(session, turn);
+        if (session.state == ClientState::asleep) resume_sleep(session, turn);
         deliver_next(session, turn);
     } else {
         settle(session, session.state, turn);
+        if (session.is_set(Timer::expiry)) resume_expiry(session, turn);
     }
     if (!session.dead) turn.core.timers.update(session);
 }

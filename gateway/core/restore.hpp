@@ -13,8 +13,9 @@ public:
     /// counted, and erased from the store by finish().
     void add(const RecordKey& key, Bytes image, Core& core);
 
-    /// All records are here. Supervision starts anew for everybody: nobody could be heard meanwhile. Broker connections
-    /// are opened one after the other, `limits.reconnects_per_second`.
+    /// All records are here. Supervision of active clients starts anew: nobody could be heard meanwhile. Sleeping
+    /// clients and kept sessions keep their deadlines; those that passed meanwhile are put off by one tolerance
+    /// (SN12-7.2-a). Broker connections are opened one after the other, `limits.reconnects_per_second`.
     void finish(Turn& turn);
 
 private:

@@ -160,6 +160,13 @@ void timeout(Session& session, Turn& turn) {
                 s.stop(Timer::wait);
                 deliver_next(s, t);
             }},
+        Due{Timer::gap,
+            [](Session& s, Turn& t) {
+                s.stop(Timer::gap);
+                deliver_next(s, t);
+            }},
+        Due{Timer::drain, [](Session& s, Turn& t) { end_drain(s, true, t); }},
+        Due{Timer::replay, replay_taken},
     };
     static_assert(table.size() == timer_count);
     for (const Due& due : table) {

@@ -7,6 +7,7 @@
 #include "gateway/core/taken_messages.hpp"
 #include "gateway/core/topic_registry.hpp"
 #include "gateway/core/upstream.hpp"
+#include "gateway/core/wall_clock.hpp"
 
 #include <array>
 #include <memory>
@@ -33,8 +34,11 @@ enum class Timer : std::uint8_t {
     upstream,    ///< … give up on an attempt to reopen it, or on a will that the broker does not acknowledge
     grace,       ///< … tell the client that its broker connection is gone for good
     expiry,      ///< … forget the kept session of a disconnected client
+    gap,         ///< … go on after a QoS 0 message of a drain (awake.qos0_gap)
+    drain,       ///< … end a drain that takes too long (awake.max_time)
+    replay,      ///< … send the next message that waited in the store (delivery.replay_per_second)
 };
-constexpr std::size_t timer_count = 10;
+constexpr std::size_t timer_count = 13;
 
 /// A CONNECT that is not decided yet (SN 6.2). Nothing of the stored session changes before it is (SN12-6.3-h).
 struct Handshake {
@@ -61,16 +65,22 @@ struct InboundExchange {
 };
 
 /// A QoS 2 delivery that the client was sent before the gateway restarted: when the broker repeats the message, the
-/// client must see the same MsgId. Kept until the delivery is over, which may be after another restart.
+/// client must see the same MsgId. Kept until the delivery is over, which may be after another restart. One that the
+/// gateway has taken from the broker since then is known by its record.
 struct InterruptedDelivery {
     mqtt::PacketId packet_id = 0;
     sn::MsgId msg_id = 0;
+    std::uint64_t stored = 0;
+    bool is_of(const Delivery& delivery) const noexcept {
+        return stored == delivery.stored && (stored != 0 || packet_id == delivery.packet_id);
+    }
 };
 
 /// What the store holds of a session, as far as it must be told of changes.
 struct StoredImages {
     std::uint64_t session = 0;  ///< fingerprints; 0 = no record
     std::uint64_t flow = 0;
+    UnixSeconds deadline_s = 0;  ///< as read; 0 = none
 };
 
 /// A SUBSCRIBE or UNSUBSCRIBE waiting for the broker (SN 6.9).
@@ -140,14 +150,18 @@ public:
     TakenMessages taken;
 
     DeliveryQueue deliveries;
+    std::uint64_t last_delivery = 0;  ///< sequence of the record written last
     std::vector<InterruptedDelivery> interrupted;
     OutboundExchange outbound;
     sn::MsgId last_msg_id = 0;
     sn::MsgId last_completed = 0;  ///< QoS 2 delivery that got PUBCOMP last (SN12-6.10-t)
+    std::uint32_t drained = 0;     ///< messages that this drain has brought to the client
+    TimePoint lost_at{};           ///< asleep or awake: when it counts as lost unless it is heard of
     Buffer held;                   ///< acknowledgements for a sleeping client: [size, 2 octets][message]…
 
     Upstream upstream;
     mqtt::PacketId will_packet_id = 0;  ///< of the will that the gateway publishes itself
+    bool may_open = false;              ///< Timer::back_off is a moment given by Core::reconnects
     bool dead = false;                  ///< to be erased at the end of the turn
     StoredImages stored;
 

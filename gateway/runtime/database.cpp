@@ -22,9 +22,12 @@ constexpr int busy_timeout_ms = 1000;       // for somebody who looks into the f
 constexpr int checkpoint_pages = 4096;
 
 // Messages of all clients stand together, so that a commit with one message of each touches few pages.
-constexpr std::array<const char*, 1> steps{
+constexpr std::array<const char*, 2> steps{
     "CREATE TABLE record (kind INTEGER NOT NULL, session INTEGER NOT NULL, sequence INTEGER NOT NULL,"
-    " image BLOB NOT NULL, PRIMARY KEY (kind, session, sequence)) WITHOUT ROWID"};
+    " image BLOB NOT NULL, PRIMARY KEY (kind, session, sequence)) WITHOUT ROWID",
+    // 2: records of kind 4, and deadlines in those of kind 2. The table is the same, but a gateway of version 1 would
+    // take messages for devices for messages of devices.
+    ""};
 
 bool is_damage(int code) noexcept {
     return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
@@ -199,7 +202,7 @@ Database::Opened Database::prepare_all() {
     rollback_ = prepare("ROLLBACK");
     put_ = prepare("REPLACE INTO record (kind, session, sequence, image) VALUES (?1, ?2, ?3, ?4)");
     if (put_) erase_ = prepare("DELETE FROM record WHERE kind = ?1 AND session = ?2 AND sequence = ?3");
-    if (erase_) erase_session_ = prepare("DELETE FROM record WHERE kind IN (1, 2, 3) AND session = ?1");
+    if (erase_) erase_session_ = prepare("DELETE FROM record WHERE kind IN (1, 2, 3, 4) AND session = ?1");
     if (erase_session_) return Opened::yes;
     if (sqlite3_errcode(db_.get()) != SQLITE_ERROR) return failed();
     damage_ = sqlite3_errmsg(db_.get());  // no such table: the schema is not what its version says

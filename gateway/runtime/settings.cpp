@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -21,6 +22,7 @@ public:
         endpoints("forwarder", "endpoints", settings_.forwarders, settings_.core.forwarder.endpoints);
         endpoints("qos_minus_one", "allowed", settings_.qos_minus_one_allowed, settings_.core.qos_minus_one.allowed);
         topics();
+        policies();
         state_directory();
         const Timers& timers = settings_.core.timers;
         if (timers.upstream_backoff_min > timers.upstream_backoff_max) {
@@ -100,13 +102,39 @@ private:
         }
     }
 
+    void policies() {
+        const auto check = [&](const char* section, const auto& each) {
+            if (each.up == DeliveryUp::store) return;
+            if (each.store_qos0) error(fmt::format("{} qos0 = \"store\" needs up = \"store\" beside it", section));
+            if (each.max_age != Duration::zero())
+                error(fmt::format("{} max_age needs up = \"store\" beside it: nothing else is kept", section));
+        };
+        check("[delivery]", settings_.core.delivery);
+        for (const DeliveryPolicy& policy : settings_.core.delivery.policies) {
+            check("[[delivery.policy]]", policy);
+            if (policy.topics.empty()) error("[[delivery.policy]] topics: name at least one topic filter");
+            for (const auto& filter : policy.topics) {
+                if (is_usable_topic_filter(filter)) continue;
+                error(
+                    fmt::format("[[delivery.policy]] topics: \"{}\" is not a topic filter such as \"alarm/#\" or "
+                                "\"+/status\"",
+                                filter));
+            }
+        }
+    }
+
     // Opening the store finds out the rest; this much can be told without touching anything.
     void state_directory() {
         settings_.store.directory = settings_.state_dir;
         settings_.core.durable = !settings_.state_dir.empty();
-        if (settings_.core.delivery.up == DeliveryUp::store && !settings_.core.durable) {
-            error("[delivery] up = \"store\" needs a place to store: set [gateway] state_dir");
-        }
+        const auto needs_store = [&](std::string_view what) {
+            if (!settings_.core.durable) error(fmt::format("{} needs a place to store: set [gateway] state_dir", what));
+        };
+        if (settings_.core.delivery.up == DeliveryUp::store) needs_store("[delivery] up = \"store\"");
+        const auto stores = [](const DeliveryPolicy& each) { return each.up == DeliveryUp::store; };
+        if (std::ranges::any_of(settings_.core.delivery.policies, stores))
+            needs_store("[[delivery.policy]] up = \"store\"");
+        if (settings_.core.sleep.custody == Custody::gateway) needs_store("[sleep] custody = \"gateway\"");
         std::error_code failure;
         const auto status = std::filesystem::status(settings_.store.directory, failure);
         const bool is_other = std::filesystem::exists(status) && !std::filesystem::is_directory(status);

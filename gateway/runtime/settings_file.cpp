@@ -78,12 +78,19 @@ private:
             if (section == "[udp]") settings_.udp.emplace_back();
             if (section == "[topic]") {
                 settings_.core.topics.emplace_back();
-                for (const char* needed : {"id", "name"}) {
-                    if (!table->contains(needed))
-                        add_error(element.source(), fmt::format("[[topic]] needs {}", needed));
-                }
+                check_needed(section, {"id", "name"}, *table);
+            }
+            if (section == "[delivery.policy]") {
+                settings_.core.delivery.policies.emplace_back();
+                check_needed(section, {"topics", "up"}, *table);
             }
             read_section(section, *table);
+        }
+    }
+
+    void check_needed(const std::string& section, std::initializer_list<const char*> names, const toml::table& table) {
+        for (const char* needed : names) {
+            if (!table.contains(needed)) add_error(table.source(), fmt::format("[{}] needs {}", section, needed));
         }
     }
 
@@ -91,6 +98,15 @@ private:
         for (const auto& [key, node] : table) {
             const std::string name(key.str());
             const std::string label = fmt::format("[{}] {}", section, name);
+            const std::string list_name = fmt::format("[{}.{}]", section, name);
+            if (is_section(list_name)) {
+                if (const auto* list = node.as_array()) {
+                    read_list(list_name, *list);
+                } else {
+                    add_error(node.source(), fmt::format("write [{0}] instead of {0}", list_name));
+                }
+                continue;
+            }
             const SettingKey* setting = find_key(section, name);
             if (setting == nullptr) {
                 const std::string near = nearest_key(section, name);

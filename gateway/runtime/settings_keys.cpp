@@ -46,6 +46,8 @@ std::span<const SettingKey> setting_keys() {
     static const auto keys = [] {
         std::vector<SettingKey> list;
         add_gateway(list);
+        add_delivery(list);
+        add_sleep(list);
         add_broker(list);
         add_links(list);
         add_timers(list);
@@ -75,6 +77,7 @@ std::string describe_settings() {
     Settings defaults;
     defaults.udp.emplace_back();
     defaults.core.topics.push_back({1, "predef/one", "*"});
+    defaults.core.delivery.policies.push_back({.topics = {"alarm/#"}});
     std::string out = "# Keys of the configuration file with their defaults. Every key may be left out.\n";
     std::string section;
     for (const SettingKey& key : setting_keys()) {

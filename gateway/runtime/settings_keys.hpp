@@ -25,6 +25,8 @@ struct SettingKey {
 
 // The parts of the table, in the order of the reference.
 void add_gateway(std::vector<SettingKey>& keys);
+void add_delivery(std::vector<SettingKey>& keys);
+void add_sleep(std::vector<SettingKey>& keys);
 void add_broker(std::vector<SettingKey>& keys);
 void add_links(std::vector<SettingKey>& keys);
 void add_timers(std::vector<SettingKey>& keys);

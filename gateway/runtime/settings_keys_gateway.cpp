@@ -1,4 +1,4 @@
-// The keys of [gateway], [store], [delivery] and [broker].
+// The keys of [gateway], [store] and [broker].
 #include "gateway/runtime/settings_key_types.hpp"
 
 namespace mqttsn::gateway {
@@ -39,20 +39,6 @@ void add_gateway(std::vector<SettingKey>& keys) {
     keys.push_back(octets("store", "max_backlog",
                           "waiting for the disk; above it devices are told congestion until the disk has caught up",
                           65536, 1U << 30, MQTTSN_AT(store.max_backlog)));
-
-    keys.push_back(choice<DeliveryUp>(
-        "delivery", "up",
-        "a device's QoS 1/2 message is acknowledged when the broker has it, or when it is safe in the store, which "
-        "brings it to the broker even if that is away for days",
-        {{"broker", DeliveryUp::broker}, {"store", DeliveryUp::store}}, MQTTSN_AT(core.delivery.up)));
-    keys.push_back(boolean("delivery", "store_qos0", "up = \"store\": take QoS 0 messages too",
-                           MQTTSN_AT(core.delivery.store_qos0)));
-    keys.push_back(integer("delivery", "max_messages", "of one device in the store; more are refused with congestion",
-                           1, 10000000, MQTTSN_AT(core.delivery.max_messages)));
-    keys.push_back(octets("delivery", "max_octets", "of one device in the store, topics and payloads", 1024,
-                          std::size_t{1} << 40U, MQTTSN_AT(core.delivery.max_octets)));
-    keys.push_back(duration("delivery", "max_age", "older messages in the store are dropped; 0 = never", 0s, 87600h,
-                            MQTTSN_AT(core.delivery.max_age)));
 }
 
 namespace {

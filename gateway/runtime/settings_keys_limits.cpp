@@ -57,7 +57,7 @@ void add_limits_and_log(std::vector<SettingKey>& keys) {
     keys.push_back(
         integer("limits", "client_id_octets", "longest client id", 1, 65535, MQTTSN_AT(core.limits.client_id_octets)));
     keys.push_back(integer("limits", "reconnects_per_second",
-                           "broker connections opened again after a restart of the gateway", 1, 1000000,
+                           "broker connections opened again after an outage or a restart, of all devices", 1, 1000000,
                            MQTTSN_AT(core.limits.reconnects_per_second)));
     keys.push_back(boolean("limits", "client_id_strict", "at most 23 characters, as the specification says",
                            MQTTSN_AT(core.limits.client_id_strict)));

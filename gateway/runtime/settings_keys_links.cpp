@@ -30,6 +30,10 @@ void add_links(std::vector<SettingKey>& keys) {
         boolean("[udp]", "discovery", "ADVERTISE and GWINFO on this listener", MQTTSN_AT(udp.back().core.discovery)));
     keys.push_back(choice<bool>("[udp]", "gwinfo", "GWINFO to everybody, or to the searcher alone",
                                 {{"broadcast", false}, {"unicast", true}}, MQTTSN_AT(udp.back().core.gwinfo_unicast)));
+    keys.push_back(duration("[udp]", "qos0_gap",
+                            "pause after each QoS 0 message to a device that is awake, so that PINGRESP and the next "
+                            "message do not overtake it",
+                            0s, 10s, MQTTSN_AT(udp.back().core.qos0_gap)));
     keys.push_back(integer("[udp]", "advertise_radius", "radius of ADVERTISE; 0 = the whole network", 0, 255,
                            MQTTSN_AT(udp.back().core.advertise_radius)));
 

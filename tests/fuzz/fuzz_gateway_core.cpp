@@ -53,6 +53,8 @@ Config config_of(std::uint8_t first, std::uint8_t second) {
     config.limits.pending_connects = 3;
     config.limits.pending_connects_per_source = 2;
     config.limits.tracked_sources = 3;
+    config.awake.max_messages = 3;
+    config.links[1].qos0_gap = 20ms;
     config.qos_minus_one.queue_messages = 3;
     config.qos_minus_one.allow_retain = true;
     config.topics = {{1, "predefined/1", "*"}, {2, "ab", "*"}, {3, "own", "c*"}};

@@ -314,6 +314,7 @@ TEST_CASE("broker connections have a keep-alive of the gateway's own, in every s
     auto config = Talk::config();
     config.broker.client.keep_alive_s = 60;
     config.timers.retry = 1000s;
+    config.awake.max_time = 1000s;
     Talk talk(config);
     const auto node = talk.device(1);
     node.connects("c1", false, GENERATE(KeepAlive{0}, KeepAlive{7000}, KeepAlive{65535}));

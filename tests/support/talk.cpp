@@ -215,8 +215,9 @@ Talk::~Talk() {
     }
 }
 
-Device Talk::device(std::uint8_t number, LinkId link) {
-    const std::array octets{std::byte{1}, static_cast<std::byte>(number)};
+Device Talk::device(std::uint16_t number, LinkId link) {
+    // One host for the first 256, as for any few devices; more stand behind others.
+    const std::array octets{static_cast<std::byte>(1U + number / 256U), static_cast<std::byte>(number % 256U)};
     return {*this, Endpoint{link, Address(octets)}};
 }
 
@@ -300,12 +301,13 @@ void Talk::commits() {
     if (disk_holds) settle();
 }
 
-void Talk::crashes_and_restarts() {
+void Talk::crashes_and_restarts(Duration down) {
     uncommitted_.clear();
     inputs_.clear();
     connections_.clear();
     gate_ = {};
     out_ = {};
+    now_ += down;
     make_gateway();
     for (const auto& [key, image] : disk_)
         gateway_->restore(key, image);

@@ -78,7 +78,7 @@ public:
     Talk(const Talk&) = delete;
     Talk& operator=(const Talk&) = delete;
 
-    Device device(std::uint8_t number, LinkId link = 0);
+    Device device(std::uint16_t number, LinkId link = 0);
 
     void advance(Duration duration);
     /// Jumps to the gateway's next deadline; how long that took.
@@ -125,10 +125,16 @@ public:
     bool disk_holds = false;  ///< what is written stays uncommitted until commits()
     void commits();
     /// kill -9 and start: only what is committed survives; every broker connection breaks. Uncommitted output is gone.
-    void crashes_and_restarts();
+    /// Between them so much time passes.
+    void crashes_and_restarts(Duration down = 0s);
+    /// For the next start: somebody sets the machine's clock.
+    void wall_clock_jumps(Duration by) { config_.unix_time_at_zero += by; }
+    /// For the next start: the operator edits the configuration.
+    gateway::Config& configuration() { return config_; }
     const std::map<gateway::RecordKey, Buffer>& disk() const { return disk_; }
     /// Octets of a record become others: a damaged file.
     void disk_damages(const gateway::RecordKey& key, Buffer image) { disk_[key] = std::move(image); }
+    void disk_erases(const gateway::RecordKey& key) { disk_.erase(key); }
 
 private:
     friend class Device;

@@ -51,13 +51,14 @@ void drop_unresumable(Session& session) {
 }  // namespace
 
 bool may_give_up(const Session& session, const Turn& turn) {
-    const bool store = turn.config().durable && turn.config().delivery.up == DeliveryUp::store;
+    const bool store = turn.config().durable && turn.config().delivery.uses_store();
     return !store && !session.owes_broker();
 }
 
 void try_again_later(Session& session, Turn& turn) {
     const Timers& timers = turn.config().timers;
     session.stop(Timer::upstream);
+    session.may_open = false;
     session.set(Timer::back_off, session.upstream.back_off(timers, turn.core.random, turn.now));
     if (may_give_up(session, turn) && !session.is_set(Timer::grace)) {
         session.set(Timer::grace, turn.now + timers.upstream_grace);
@@ -95,8 +96,7 @@ void upstream_accepted(Session& session, const mqtt::Connected& event, Turn& tur
     session.will_owned = false;
     turn.log(LogLevel::info, session.client_id, "broker connection restored");
     if (!event.session_present) {
-        session.deliveries.for_each([](Delivery& delivery) { delivery.packet_id = 0; });
-        session.interrupted.clear();
+        forget_packet_ids(session);
         subscribe_again(session, turn);
     }
     send_waiting_unsubscribes(session, turn);
@@ -147,6 +147,23 @@ void upstream_lost(Session& session, std::string_view reason, Turn& turn) {
     try_again_later(session, turn);
 }
 
+namespace {
+
+// All sessions lose their connections at once; they must not open them at once (limits.reconnects_per_second). False:
+// the timer is set for its turn.
+bool is_its_turn(Session& session, Turn& turn) {
+    const TimePoint mine = turn.core.reconnects.reserve(turn.now);
+    if (mine <= turn.now) return true;
+    ++turn.counters().upstream_paced;
+    session.may_open = true;
+    session.set(Timer::back_off, mine);
+    // Standing in line is not the broker's failure.
+    if (session.is_set(Timer::grace)) session.set(Timer::grace, session.when(Timer::grace) + (mine - turn.now));
+    return false;
+}
+
+}  // namespace
+
 void upstream_timeout(Session& session, Turn& turn) {
     if (session.is_due(Timer::grace, turn.now)) return give_up(session, turn);
     if (session.is_due(Timer::upstream, turn.now)) {
@@ -161,6 +178,7 @@ void upstream_timeout(Session& session, Turn& turn) {
         return upstream_lost(session, "the broker did not answer in time", turn);
     }
     if (session.is_due(Timer::back_off, turn.now)) {
+        if (!std::exchange(session.may_open, false) && !is_its_turn(session, turn)) return;
         session.stop(Timer::back_off);
         session.set(Timer::upstream, turn.now + turn.config().timers.upstream_connect_timeout);
         open_upstream(session, session.clean_session, turn);

@@ -99,8 +99,8 @@ void begin(Session& session, const Route& route, const sn::Connect& request, Tur
     session.will_due = false;
     session.upstream_gone = false;
     session.will_packet_id = 0;
-    for (const Timer timer :
-         {Timer::keep_alive, Timer::probe, Timer::sleep, Timer::retry, Timer::wait, Timer::expiry}) {
+    for (const Timer timer : {Timer::keep_alive, Timer::probe, Timer::sleep, Timer::retry, Timer::wait, Timer::expiry,
+                              Timer::gap, Timer::drain}) {
         session.stop(timer);
     }
     if (request.will) {
@@ -111,12 +111,10 @@ void begin(Session& session, const Route& route, const sn::Connect& request, Tur
     }
 }
 
-void clear_session(Session& session) {
+void clear_session(Session& session, Turn& turn) {
     session.topics.clear();
     session.subscriptions.clear();
-    session.deliveries.clear();
-    session.interrupted.clear();
-    session.outbound = {};
+    discard_deliveries(session, turn);
     session.inbound.clear();
     session.last_puback.reset();
     session.last_completed = 0;
@@ -186,7 +184,7 @@ void accept_connect(Session& session, bool session_present, Turn& turn) {
     session.stop(Timer::handshake);
 
     if (handshake->clean_session) {
-        clear_session(session);
+        clear_session(session, turn);
     } else if (!handshake->from_sleep) {
         session.topics.unconfirm_all();
         // A REGACK of the earlier connection must not confirm anything in this one.
@@ -199,8 +197,7 @@ void accept_connect(Session& session, bool session_present, Turn& turn) {
     if (handshake->clean_session || !session_present) {
         session.subscriptions_known = true;
         // Packet ids of a session that the broker forgot may come again for other messages.
-        session.deliveries.for_each([](Delivery& delivery) { delivery.packet_id = 0; });
-        session.interrupted.clear();
+        forget_packet_ids(session);
     } else if (is_new_record) {
         session.subscriptions_known = false;
     }

@@ -76,7 +76,7 @@ void exchange_timeout(Session& session, Turn& turn) {
     }
     const Delivery dropped = session.deliveries.pop_front();
     exchange = {};
-    complete_at_broker(session, dropped, turn);
+    complete(session, dropped, turn);
     deliver_next(session, turn);
 }
 

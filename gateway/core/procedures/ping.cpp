@@ -10,7 +10,8 @@ Duration tolerance(Duration duration) noexcept {
 
 void restart_supervision(Session& session, Turn& turn) {
     if (session.state == ClientState::asleep) {
-        session.set(Timer::sleep, turn.now + tolerance(std::chrono::seconds(session.sleep_s)));
+        session.lost_at = turn.now + tolerance(std::chrono::seconds(session.sleep_s));
+        session.set(Timer::sleep, session.lost_at);
         return;
     }
     if (session.state != ClientState::active) return;

@@ -45,15 +45,19 @@ void broker_acknowledges(Session& session, const mqtt::PublishAcknowledged& even
 /// The name a PUBLISH, SUBSCRIBE or UNSUBSCRIBE means by a short topic; empty if it is no text (SN12-5.4.12-c).
 std::string short_name(sn::TopicId topic_id);
 
-// ---- taken.cpp: delivery.up = "store" ----
+// ---- taken.cpp: delivery.up = "store" and [[delivery.policy]] ----
 
-/// Whether a PUBLISH goes into the store first.
-bool is_for_store(const sn::Publish& packet, const Turn& turn);
+/// Whether a PUBLISH on this topic goes into the store first.
+bool is_for_store(const sn::Publish& packet, std::string_view topic, const Turn& turn);
 /// Emits the record of the message; whatever else is sent to the client in this turn waits for its commit. False: no
 /// room (delivery.max_messages, delivery.max_octets).
 bool take(Session& session, const sn::Publish& packet, std::string_view topic, Turn& turn);
 /// Brings taken messages to the broker as far as it accepts them; ends a session that lived for them only.
 void forward_taken(Session& session, Turn& turn);
+/// Timer::replay.
+void replay_taken(Session& session, Turn& turn);
+/// By the policy of its topic.
+void set_drop_time(Session& session, TakenMessage& message, const Config& config);
 /// False when the packet id is not of a taken message.
 bool broker_acknowledges_taken(Session& session, const mqtt::PublishAcknowledged& event, Turn& turn);
 void broker_completes_taken(Session& session, const mqtt::PublishCompleted& event, Turn& turn);
@@ -67,8 +71,10 @@ void broker_publishes(Session& session, const mqtt::MessageReceived& message, Tu
 void deliver_next(Session& session, Turn& turn);
 /// After a new connection or at wake-up: an exchange that was cut off goes on with its MsgId.
 void resume_delivery(Session& session, Turn& turn);
-/// Drops deliveries as if the client had them: the broker must neither keep nor repeat them (SN12-6-k).
-void complete_at_broker(Session& session, const Delivery& delivery, Turn& turn);
+/// A delivery is over, done or given up: neither the broker nor the store must keep or repeat it (SN12-6-k).
+void complete(Session& session, const Delivery& delivery, Turn& turn);
+/// The broker's session began anew: packet ids of the earlier one may come again for other messages.
+void forget_packet_ids(Session& session);
 void client_acknowledges(Session& session, const sn::Puback& packet, Turn& turn);
 void client_receives(Session& session, const sn::Pubrec& packet, Turn& turn);
 void client_completes(Session& session, const sn::Pubcomp& packet, Turn& turn);
@@ -116,10 +122,23 @@ Duration tolerance(Duration duration) noexcept;
 
 void client_sleeps(Session& session, std::uint16_t duration_s, Turn& turn);
 void client_wakes(Session& session, const Route& route, Turn& turn);
-/// Nothing is left to deliver, or the client stopped answering: back to sleep, with or without PINGRESP.
+/// Whether this drain has brought as many messages as awake.max_messages allows.
+bool is_drain_full(const Session& session, const Turn& turn);
+/// Nothing is left to deliver, a bound is reached, or the client stopped answering: back to sleep, with or without
+/// PINGRESP.
 void end_drain(Session& session, bool pingresp, Turn& turn);
 /// An acknowledgement that was caused by the broker: held back while the client cannot hear it (SN12-6.14-c).
 void answer(Session& session, const sn::Packet& packet, bool began_asleep, Turn& turn);
+
+// ---- custody.cpp: sleep.custody, sleep.queue_qos0 ----
+
+/// The client is asleep: with custody = "gateway" the QoS 1/2 messages that wait for it become records, and the broker
+/// is told; otherwise nothing happens.
+void keep_waiting_deliveries(Session& session, Turn& turn);
+/// The client is asleep: drops waiting QoS 0 messages if they are not to be kept for sleepers.
+void drop_unkept_deliveries(Session& session, Turn& turn);
+/// The session begins anew: what waited for the client is forgotten, its records too.
+void discard_deliveries(Session& session, Turn& turn);
 
 // ---- disconnect.cpp: SN 6.12 ----
 

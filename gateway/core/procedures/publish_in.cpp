@@ -126,9 +126,10 @@ void client_publishes(Session& session, const sn::Publish& packet, Turn& turn) {
             return;
         }
     }
-    const bool needs_disk = is_for_store(packet, turn) || packet.qos == Qos::exactly_once;
+    const bool is_taken = is_for_store(packet, topic.name, turn);
+    const bool needs_disk = is_taken || packet.qos == Qos::exactly_once;
     if (needs_disk && turn.core.store_failing) return refuse_for_now(session, packet, turn);
-    if (is_for_store(packet, turn)) return take_over(session, packet, topic.name, turn);
+    if (is_taken) return take_over(session, packet, topic.name, turn);
     if (!session.upstream.is_ready()) return refuse_for_now(session, packet, turn);
 
     const auto published = session.upstream.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {

@@ -23,14 +23,20 @@ void drop_for_space(Session& session, Turn& turn) {
     ++turn.counters().deliveries_dropped;
     turn.log(LogLevel::warning, session.client_id, "delivery on {} dropped: the client's queue is full ({} messages)",
              victim->topic, session.deliveries.size() + 1);
-    complete_at_broker(session, *victim, turn);
+    complete(session, *victim, turn);
 }
 
 void finish_front(Session& session, Turn& turn) {
     const Delivery done = session.deliveries.pop_front();
     session.outbound = {};
     session.stop(Timer::retry);
-    complete_at_broker(session, done, turn);
+    complete(session, done, turn);
+}
+
+void finish_delivered(Session& session, std::uint64_t& counter, Turn& turn) {
+    ++counter;
+    if (session.state == ClientState::awake) ++session.drained;
+    finish_front(session, turn);
 }
 
 void give_up_front(Session& session, std::uint64_t& counter, Turn& turn) {
@@ -105,19 +111,26 @@ bool advance(Session& session, Turn& turn) {
         return true;
     }
     if (front.qos != Qos::at_most_once) return false;
-    ++turn.counters().publish_out_qos0;
-    finish_front(session, turn);
+    finish_delivered(session, turn.counters().publish_out_qos0, turn);
+    const Duration gap = turn.core.link(session.route.endpoint.link).qos0_gap;
+    if (session.state == ClientState::awake && gap > Duration::zero()) session.set(Timer::gap, turn.now + gap);
     return true;
 }
 
 }  // namespace
 
-void complete_at_broker(Session& session, const Delivery& delivery, Turn& turn) {
+void complete(Session& session, const Delivery& delivery, Turn& turn) {
+    if (delivery.stored != 0) turn.core.journal.erase_delivery(session, delivery.stored, turn.out);
+    if (delivery.stored == 0 && delivery.packet_id == 0) return;
+    std::erase_if(session.interrupted, [&](const InterruptedDelivery& each) { return each.is_of(delivery); });
     if (delivery.packet_id == 0) return;
-    std::erase_if(session.interrupted,
-                  [&](const InterruptedDelivery& each) { return each.packet_id == delivery.packet_id; });
     session.upstream.write(
         turn.out, [&](mqtt::Client& client, Buffer& wire) { client.acknowledge(delivery.packet_id, turn.now, wire); });
+}
+
+void forget_packet_ids(Session& session) {
+    session.deliveries.for_each([](Delivery& delivery) { delivery.packet_id = 0; });
+    std::erase_if(session.interrupted, [](const InterruptedDelivery& each) { return each.stored == 0; });
 }
 
 namespace {
@@ -145,7 +158,12 @@ void broker_publishes(Session& session, const mqtt::MessageReceived& message, Tu
     delivery.packet_id = message.packet_id;
     continue_interrupted(session, message, delivery);
     if (message.expiry_s) delivery.expires_at = turn.now + std::chrono::seconds(*message.expiry_s);
+    if (session.state == ClientState::asleep && delivery.qos == Qos::at_most_once && !turn.config().sleep.queue_qos0) {
+        ++turn.counters().deliveries_asleep_dropped;
+        return;
+    }
     session.deliveries.push(std::move(delivery));
+    if (session.state == ClientState::asleep) keep_waiting_deliveries(session, turn);
     const Limits& limits = turn.config().limits;
     while (session.deliveries.size() > untouchable(session) + 1 &&
            (session.deliveries.size() > limits.queue_messages || session.deliveries.octets() > limits.queue_octets)) {
@@ -156,10 +174,12 @@ void broker_publishes(Session& session, const mqtt::MessageReceived& message, Tu
 
 void deliver_next(Session& session, Turn& turn) {
     if (!may_send(session)) return;
-    while (!session.deliveries.empty() && !is_outstanding(session) && !session.is_set(Timer::wait)) {
+    while (!session.deliveries.empty() && !is_outstanding(session) && !session.is_set(Timer::wait) &&
+           !session.is_set(Timer::gap) && !is_drain_full(session, turn)) {
         if (!advance(session, turn)) break;
     }
-    if (session.state == ClientState::awake && session.deliveries.empty()) end_drain(session, true, turn);
+    const bool is_done = session.deliveries.empty() || (is_drain_full(session, turn) && !is_outstanding(session));
+    if (session.state == ClientState::awake && is_done && !session.is_set(Timer::gap)) end_drain(session, true, turn);
 }
 
 void resume_delivery(Session& session, Turn& turn) {
@@ -180,8 +200,7 @@ void client_acknowledges(Session& session, const sn::Puback& packet, Turn& turn)
     const bool is_ours = matches && exchange.step == Step::publish;
     if (packet.code == sn::ReturnCode::accepted) {
         if (!is_ours || session.deliveries.front().qos != Qos::at_least_once) return;
-        ++turn.counters().publish_out_qos1;
-        finish_front(session, turn);
+        finish_delivered(session, turn.counters().publish_out_qos1, turn);
         return deliver_next(session, turn);
     }
     if (packet.code == sn::ReturnCode::congestion) {
@@ -237,9 +256,8 @@ void client_receives(Session& session, const sn::Pubrec& packet, Turn& turn) {
 void client_completes(Session& session, const sn::Pubcomp& packet, Turn& turn) {
     const auto& exchange = session.outbound;
     if (exchange.step != OutboundExchange::Step::pubrel || packet.msg_id != exchange.msg_id) return;
-    ++turn.counters().publish_out_qos2;
     session.last_completed = packet.msg_id;
-    finish_front(session, turn);
+    finish_delivered(session, turn.counters().publish_out_qos2, turn);
     deliver_next(session, turn);
 }
 

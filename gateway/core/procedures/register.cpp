@@ -34,7 +34,7 @@ void refuse_name(Session& session, const std::string& name, Turn& turn) {
         0, [&](const Delivery& each) { return each.topic == name; },
         [&](const Delivery& each) {
             ++turn.counters().deliveries_suppressed;
-            complete_at_broker(session, each, turn);
+            complete(session, each, turn);
         });
     if (session.subscriptions.contains(name)) {
         session.subscriptions.remove(name);
@@ -50,7 +50,7 @@ void discard_name(Session& session, const std::string& name, Turn& turn) {
         0, [&](const Delivery& each) { return each.topic == name; },
         [&](const Delivery& each) {
             ++turn.counters().deliveries_rejected;
-            complete_at_broker(session, each, turn);
+            complete(session, each, turn);
         });
 }
 

@@ -4,13 +4,24 @@
 
 namespace mqttsn::gateway {
 
+namespace {
+
+void fall_asleep(Session& session, Turn& turn) {
+    session.state = ClientState::asleep;
+    for (const Timer timer : {Timer::keep_alive, Timer::probe, Timer::retry, Timer::wait, Timer::gap, Timer::drain}) {
+        session.stop(timer);
+    }
+    restart_supervision(session, turn);
+    drop_unkept_deliveries(session, turn);
+    keep_waiting_deliveries(session, turn);
+}
+
+}  // namespace
+
 void client_sleeps(Session& session, std::uint16_t duration_s, Turn& turn) {
     send(session, sn::Disconnect{}, turn);
-    session.state = ClientState::asleep;
     session.sleep_s = duration_s;
-    for (const Timer timer : {Timer::keep_alive, Timer::probe, Timer::retry, Timer::wait})
-        session.stop(timer);
-    restart_supervision(session, turn);
+    fall_asleep(session, turn);
     turn.log(LogLevel::info, session.client_id, "asleep for {} s", duration_s);
 }
 
@@ -45,18 +56,26 @@ void client_wakes(Session& session, const Route& route, Turn& turn) {
         gateway_disconnects(session, "its broker connection was lost while it slept", turn);
         return;
     }
-    session.stop(Timer::sleep);
-    session.state = ClientState::awake;
+    if (session.state == ClientState::asleep) {
+        // Restarts of the gateway count from here: a client that hears no PINGRESP sleeps again.
+        restart_supervision(session, turn);
+        session.stop(Timer::sleep);
+        session.state = ClientState::awake;
+        session.drained = 0;
+        session.set(Timer::drain, turn.now + turn.config().awake.max_time);
+    }
     send_held(session, turn);
     resume_delivery(session, turn);
 }
 
+bool is_drain_full(const Session& session, const Turn& turn) {
+    const std::size_t most = turn.config().awake.max_messages;
+    return session.state == ClientState::awake && most != 0 && session.drained >= most;
+}
+
 void end_drain(Session& session, bool pingresp, Turn& turn) {
     if (pingresp) send(session, sn::Pingresp{}, turn);
-    session.state = ClientState::asleep;
-    session.stop(Timer::retry);
-    session.stop(Timer::wait);
-    restart_supervision(session, turn);
+    fall_asleep(session, turn);
 }
 
 }  // namespace mqttsn::gateway

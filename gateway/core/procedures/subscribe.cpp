@@ -147,8 +147,7 @@ void cancel_deliveries(Session& session, std::string_view filter, Turn& turn) {
         session.stop(Timer::retry);
     }
     const std::size_t keep = exchange.step == Step::none ? 0 : 1;
-    session.deliveries.take_if(keep, is_unwanted,
-                               [&](const Delivery& each) { complete_at_broker(session, each, turn); });
+    session.deliveries.take_if(keep, is_unwanted, [&](const Delivery& each) { complete(session, each, turn); });
 }
 
 }  // namespace

@@ -212,7 +212,8 @@ TEST_CASE("a directory without permission is refused with what to do") {
 TEST_CASE("a file of a newer gateway is refused and not touched") {
     const TemporaryDirectory directory;
     DatabaseSettings newer = in(directory.path());
-    const std::array<const char*, 2> steps{schema_steps()[0], "ALTER TABLE record ADD COLUMN more"};
+    std::vector<const char*> steps(schema_steps().begin(), schema_steps().end());
+    steps.push_back("ALTER TABLE record ADD COLUMN more");
     newer.steps = steps;
     {
         Database database(newer);
@@ -221,7 +222,7 @@ TEST_CASE("a file of a newer gateway is refused and not touched") {
     std::ifstream stream(directory.path() / "gateway.db", std::ios::binary);
     const std::string before(std::istreambuf_iterator<char>(stream), {});
     CHECK_THAT(refusal(in(directory.path())),
-               Contains("gateway.db: written by a newer gateway (schema 2, this one knows 1)"));
+               Contains("gateway.db: written by a newer gateway (schema 3, this one knows 2)"));
     std::ifstream again(directory.path() / "gateway.db", std::ios::binary);
     CHECK(before == std::string(std::istreambuf_iterator<char>(again), {}));
     CHECK(directory.files("gateway.db.damaged").empty());
@@ -230,7 +231,7 @@ TEST_CASE("a file of a newer gateway is refused and not touched") {
 TEST_CASE("a file of an older gateway is brought up to date with its records") {
     const TemporaryDirectory directory;
     write(directory.path(), Script().put(session_key(1), "x"));
-    const std::array<const char*, 2> steps{"this step was done",
+    const std::array<const char*, 3> steps{"this step was done", "so was this",
                                            "UPDATE record SET image = CAST('new ' || image AS BLOB)"};
     DatabaseSettings newer = in(directory.path());
     newer.steps = steps;
@@ -241,10 +242,24 @@ TEST_CASE("a file of an older gateway is brought up to date with its records") {
     }
 }
 
+TEST_CASE("a file of the first version keeps its records, and the gateway of then refuses it afterwards") {
+    const TemporaryDirectory directory;
+    DatabaseSettings first = in(directory.path());
+    first.steps = schema_steps().first(1);
+    {
+        Database database(first);
+        require_open(database);
+        REQUIRE(database.commit(Script().put(session_key(1), "x").put(message_key(1, 5), "y")));
+    }
+    CHECK(read(directory.path()) == Records{{session_key(1), "x"}, {message_key(1, 5), "y"}});
+    CHECK_THAT(refusal(first), Contains("schema 2, this one knows 1"));
+    CHECK(read(directory.path()).size() == 2);
+}
+
 TEST_CASE("a step of the schema that fails leaves the file at its old version") {
     const TemporaryDirectory directory;
     write(directory.path(), Script().put(session_key(1), "x"));
-    const std::array<const char*, 3> steps{"", "DELETE FROM record", "no SQL"};
+    const std::array<const char*, 4> steps{"", "", "DELETE FROM record", "no SQL"};
     DatabaseSettings newer = in(directory.path());
     newer.steps = steps;
     CHECK_THAT(refusal(newer), Contains("syntax error"));

@@ -47,6 +47,10 @@ std::string header_of(const SettingKey& key) {
 
 /// Needed beside the key itself, so that nothing else is wrong.
 std::string companions_of(const SettingKey& key) {
+    if (key.section == "[delivery.policy]") {
+        return fmt::format("{}{}", key.name == "topics" ? "" : "topics = [\"x\"]\n",
+                           key.name == "up" ? "" : "up = \"broker\"\n");
+    }
     if (key.section != "[topic]") return "";
     return fmt::format("{}{}", key.name == "id" ? "" : "id = 9\n", key.name == "name" ? "" : "name = \"x\"\n");
 }
@@ -63,10 +67,19 @@ const std::map<std::string, std::string> other_values{{"gateway.id", "7"},
                                                       {"store.synchronous", "\"normal\""},
                                                       {"store.max_backlog", "65536"},
                                                       {"delivery.up", "\"store\""},
-                                                      {"delivery.store_qos0", "true"},
+                                                      {"delivery.qos0", "\"store\""},
                                                       {"delivery.max_messages", "1"},
                                                       {"delivery.max_octets", "1024"},
                                                       {"delivery.max_age", "\"86400s\""},
+                                                      {"delivery.replay_per_second", "0"},
+                                                      {"[delivery.policy].topics", "[\"alarm/#\", \"+/s\"]"},
+                                                      {"[delivery.policy].up", "\"store\""},
+                                                      {"[delivery.policy].qos0", "\"store\""},
+                                                      {"[delivery.policy].max_age", "\"60s\""},
+                                                      {"sleep.custody", "\"gateway\""},
+                                                      {"sleep.queue_qos0", "false"},
+                                                      {"awake.max_messages", "5"},
+                                                      {"awake.max_time", "\"1s\""},
                                                       {"broker.url", "\"mqtt://broker.example:1884\""},
                                                       {"broker.version", "\"5\""},
                                                       {"broker.keep_alive", "\"30s\""},
@@ -106,6 +119,7 @@ const std::map<std::string, std::string> other_values{{"gateway.id", "7"},
                                                       {"[udp].max_frame", "60"},
                                                       {"[udp].discovery", "false"},
                                                       {"[udp].gwinfo", "\"unicast\""},
+                                                      {"[udp].qos0_gap", "\"20ms\""},
                                                       {"[udp].advertise_radius", "3"},
                                                       {"[topic].id", "65534"},
                                                       {"[topic].name", "\"a/b\""},
@@ -156,6 +170,7 @@ Settings with_elements() {
     Settings settings;
     settings.udp.emplace_back();
     settings.core.topics.emplace_back();
+    settings.core.delivery.policies.emplace_back();
     return settings;
 }
 
@@ -177,8 +192,10 @@ TEST_CASE("every key is read from a file into its own place, and shown as it was
         CHECK(key.show(settings) == value);
         if (settings.udp.empty()) settings.udp.emplace_back();
         if (settings.core.topics.empty()) settings.core.topics.emplace_back();
+        if (settings.core.delivery.policies.empty()) settings.core.delivery.policies.emplace_back();
         for (const SettingKey& other : setting_keys()) {
-            if (&other == &key || (key.section == "[topic]" && other.section == "[topic]")) continue;
+            const bool is_companion = key.section == other.section && !companions_of(key).empty();
+            if (&other == &key || is_companion) continue;
             INFO(other.section + "." + other.name);
             CHECK(other.show(settings) == other.show(defaults));
         }
@@ -199,7 +216,9 @@ TEST_CASE("the printed reference names every key with its default, and loads wit
     std::string reference = describe_settings();
     const Settings defaults = with_elements();
     for (const SettingKey& key : setting_keys()) {
-        const bool has_default = key.section != "[topic]" || key.name == "clients";
+        const bool is_example = (key.section == "[topic]" && key.name != "clients") ||
+                                (key.section == "[delivery.policy]" && key.name == "topics");
+        const bool has_default = !is_example;
         CHECK_THAT(reference, Contains("\n#" + key.name + " = " + (has_default ? key.show(defaults) : "")));
     }
     const Loaded as_printed = load(reference);
@@ -214,6 +233,7 @@ TEST_CASE("the printed reference names every key with its default, and loads wit
     INFO(in_force.text());
     CHECK(in_force.errors.empty());
     CHECK(in_force.settings.core.topics.size() == 1);
+    CHECK(in_force.settings.core.delivery.policies.size() == 1);
 }
 
 TEST_CASE("the documented example loads as it stands") {
@@ -302,7 +322,8 @@ TEST_CASE("a wrong type is told with line, key and what is allowed") {
         Settings settings;
         const auto errors = read_settings_file(file.path(), settings);
         REQUIRE(errors.size() == 1);
-        const auto line = 3 + (key.section == "[topic]" ? (key.name == "clients" ? 2 : 1) : 0);
+        const std::string companions = companions_of(key);
+        const auto line = 3 + std::ranges::count(companions, '\n');
         CHECK_THAT(errors[0], Contains(fmt::format("{}:{}:", file.path(), line)));
         CHECK_THAT(errors[0], Contains(key.name + ": expected " + key.expects));
     }
@@ -323,7 +344,8 @@ TEST_CASE("impossible values are told with what is allowed") {
         {"[gateway]\n\ntakeover = \"never\"\n", ":3:", "one of \"allow\", \"same-host\", \"deny-active\""},
         {"[gateway]\ndiscovery = 1\n", ":2:", "true or false"},
         {"[store]\ncommit_interval = \"11s\"\n", ":2:", "[store] commit_interval: expected a duration from 0s to 10s"},
-        {"[store]\nsynchronous = \"on\"\n", ":2:", "[store] synchronous: expected one of \"off\", \"normal\", \"full\""},
+        {"[store]\nsynchronous = \"on\"\n",
+         ":2:", "[store] synchronous: expected one of \"off\", \"normal\", \"full\""},
         {"[store]\nmax_backlog = \"1KiB\"\n", ":2:", "[store] max_backlog: expected a size from 65536"},
         {"[broker]\nversion = \"4\"\n", ":2:", "one of \"3.1\", \"3.1.1\", \"5\""},
         {"[broker]\nversion = 5\n", ":2:", "one of \"3.1\", \"3.1.1\", \"5\""},
@@ -364,6 +386,8 @@ TEST_CASE("single and double brackets are told apart") {
     CHECK_THAT(error_of("[udp]\nlisten = \"0.0.0.0:1883\"\n"), Contains("write [[udp]] instead of [udp]"));
     CHECK_THAT(error_of("[[timers]]\nretry = \"1s\"\n"), Contains("write [timers] instead of [[timers]]"));
     CHECK_THAT(error_of("udp = [1]\n"), Contains("[[udp]] must be a table"));
+    CHECK_THAT(error_of("[delivery.policy]\ntopics = [\"#\"]\n"),
+               Contains("write [[delivery.policy]] instead of [delivery.policy]"));
 }
 
 TEST_CASE("a topic without id or name is told") {
@@ -489,7 +513,8 @@ TEST_CASE("the password is the first line of its file") {
 
 TEST_CASE("the state directory is where the store is, and nothing is kept without one") {
     CHECK(load("").settings.store.directory.empty());
-    const Loaded loaded = load("[gateway]\nstate_dir = \"/var/lib/no-such-gateway\"\n[store]\nmax_backlog = \"1GiB\"\n");
+    const Loaded loaded =
+        load("[gateway]\nstate_dir = \"/var/lib/no-such-gateway\"\n[store]\nmax_backlog = \"1GiB\"\n");
     INFO(loaded.text());
     REQUIRE(loaded.errors.empty());
     CHECK(loaded.settings.store.directory == "/var/lib/no-such-gateway");
@@ -518,6 +543,49 @@ TEST_CASE("listed endpoints belong to every listener of their address family") {
 }
 
 TEST_CASE("messages can be taken into the store only where there is one") {
-    CHECK_THAT(error_of("[delivery]\nup = \"store\"\n"), Catch::Matchers::Contains("set [gateway] state_dir"));
-    CHECK(load("[gateway]\nstate_dir = \"/var/lib/no-such-gateway\"\n[delivery]\nup = \"store\"\n").errors.empty());
+    CHECK_THAT(error_of("[delivery]\nup = \"store\"\n"), Contains("set [gateway] state_dir"));
+    CHECK_THAT(error_of("[[delivery.policy]]\ntopics = [\"#\"]\nup = \"store\"\n"),
+               Contains("[[delivery.policy]] up = \"store\" needs a place to store: set [gateway] state_dir"));
+    CHECK_THAT(error_of("[sleep]\ncustody = \"gateway\"\n"),
+               Contains("[sleep] custody = \"gateway\" needs a place to store: set [gateway] state_dir"));
+    CHECK(load("[gateway]\nstate_dir = \"/var/lib/no-such-gateway\"\n[delivery]\nup = \"store\"\n"
+               "[[delivery.policy]]\ntopics = [\"#\"]\nup = \"store\"\n[sleep]\ncustody = \"gateway\"\n")
+              .errors.empty());
+}
+
+TEST_CASE("policies for topics stand in the order of the file, after [delivery] or before") {
+    const std::string policies =
+        "[[delivery.policy]]\ntopics = [\"alarm/#\", \"+/door\"]\nup = \"store\"\nmax_age = \"24h\"\n"
+        "[[delivery.policy]]\ntopics = [\"log/#\"]\nup = \"store\"\nqos0 = \"store\"\n";
+    const std::string others = "[delivery]\nmax_messages = 5\n[gateway]\nstate_dir = \"/var/lib/no-such-gateway\"\n";
+    const Loaded loaded = load(GENERATE(false, true) ? policies + others : others + policies);
+    INFO(loaded.text());
+    REQUIRE(loaded.errors.empty());
+    const auto& delivery = loaded.settings.core.delivery;
+    CHECK(delivery.max_messages == 5);
+    CHECK(delivery.up == DeliveryUp::broker);
+    CHECK(delivery.uses_store());
+    REQUIRE(delivery.policies.size() == 2);
+    CHECK(delivery.policies[0].topics == std::vector<std::string>{"alarm/#", "+/door"});
+    CHECK(delivery.policies[0].up == DeliveryUp::store);
+    CHECK(delivery.policies[0].max_age == Duration(24h));
+    CHECK_FALSE(delivery.policies[0].store_qos0);
+    CHECK(delivery.policies[1].store_qos0);
+}
+
+TEST_CASE("a policy that cannot work is told") {
+    CHECK_THAT(error_of("[[delivery.policy]]\nup = \"broker\"\n"),
+               Contains(":1:") && Contains("[[delivery.policy]] needs topics"));
+    CHECK_THAT(error_of("[[delivery.policy]]\ntopics = [\"a\"]\n"), Contains("[[delivery.policy]] needs up"));
+    CHECK_THAT(error_of("[[delivery.policy]]\ntopics = []\nup = \"broker\"\n"), Contains("at least one topic filter"));
+    CHECK_THAT(error_of("[[delivery.policy]]\ntopics = [\"a/#/b\"]\nup = \"broker\"\n"),
+               Contains("\"a/#/b\" is not a topic filter"));
+    CHECK_THAT(error_of("[[delivery.policy]]\ntopics = [\"a\"]\nup = \"disk\"\n"),
+               Contains("[[delivery.policy]] up: expected one of \"broker\", \"store\""));
+    CHECK_THAT(error_of("[[delivery.policy]]\ntopics = [\"a\"]\nup = \"broker\"\nqos0 = \"store\"\n"),
+               Contains("[[delivery.policy]] qos0 = \"store\" needs up = \"store\""));
+    CHECK_THAT(error_of("[delivery]\nmax_age = \"1h\"\n"), Contains("[delivery] max_age needs up = \"store\""));
+    CHECK_THAT(error_of("[[delivery.policy]]\ntopic = [\"a\"]\ntopics = [\"a\"]\nup = \"broker\"\n"),
+               Contains("did you mean topics?"));
+    CHECK_THAT(error_of("[delivery]\npolicy = 3\n"), Contains("write [[delivery.policy]]"));
 }
