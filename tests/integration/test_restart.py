@@ -65,6 +65,31 @@ class Restart(IntegrationTest):
         wait_until(lambda: messages.extend(device.wake()) or len(messages) == 3, "three commands")
         self.assertEqual([each.payload for each in messages], [b"one", b"two", b"three"])
 
+    def test_commands_in_the_care_of_the_gateway_outlive_it_and_the_broker(self):
+        """[SN12-6.12-f] [SN12-6.14-k]"""
+        broker = self.start_broker()
+        application = self.start_application(broker)
+        gateway = self.start_lasting_gateway(broker, sleep={"custody": "gateway"})
+        device = self.connected(gateway, "sleeper", clean=False)
+        device.subscribe("command", qos=2)
+        device.disconnect(60)
+        for number in range(30):
+            application.publish("command", b"%d" % number, qos=1 + number % 2)
+
+        def is_on_disk():
+            seen = len(gateway.lines)
+            kept = gateway.counters().get("deliveries_kept")
+            return kept == 30 and gateway.wait_for(r"(\d+) sessions wait", after=seen).group(1) == "0"
+
+        wait_until(is_on_disk, "thirty commands in the store")
+        gateway.kill()
+        broker.stop()  # it keeps nothing
+        gateway.start(ready=False)
+        messages = []
+        wait_until(lambda: messages.extend(device.wake()) or len(messages) >= 30, "thirty commands")
+        self.assertEqual([int(each.payload) for each in messages], list(range(30)))
+        self.assertEqual(device.wake(), [])
+
     def test_messages_in_the_store_outlive_the_gateway_and_reach_the_broker_when_it_is_back(self):
         """[SN12-6.12-e] [SN12-6.12-f]"""
         broker = self.start_broker()
