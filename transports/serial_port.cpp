@@ -1,0 +1,158 @@
+#include "transports/serial_port.hpp"
+
+#include <termios.h>
+#include <unistd.h>
+#include <boost/asio/post.hpp>
+
+#include <cerrno>
+
+namespace mqttsn::transports {
+
+using boost::system::error_code;
+
+SerialPort::SerialPort(boost::asio::io_context& io, SerialPortConfig config, SerialPortHandler& handler)
+    : io_(io), config_(std::move(config)), handler_(handler), stream_(io), timer_(io), next_wait_(config_.reopen_min) {}
+
+SerialPort::~SerialPort() {
+    stop();
+}
+
+SerialDevice::Failure SerialPort::unplugged() const {
+    return {SerialDevice::Cause::missing, config_.line.to_string() + " was unplugged"};
+}
+
+template <class F>
+auto SerialPort::while_open(F&& f) {
+    return [this, life = Life(opening_), f = std::forward<F>(f)](auto... arguments) {
+        if (!life.expired()) f(arguments...);
+    };
+}
+
+std::optional<std::string> SerialPort::start() {
+    const auto failure = open();
+    if (!failure) return std::nullopt;
+    if (failure->cause == SerialDevice::Cause::no_port) return failure->text;
+    boost::asio::post(io_, while_open([this, failure] { tell_closed(*failure); }));
+    try_again();
+    return std::nullopt;
+}
+
+void SerialPort::stop() {
+    close();
+    timer_.cancel();
+}
+
+std::optional<SerialDevice::Failure> SerialPort::open() {
+    opening_ = std::make_shared<char>();
+    auto failure = device_.open(config_.line);
+    if (failure) return failure;
+    stream_.assign(device_.descriptor());
+    timer_.expires_after(config_.open_delay);
+    timer_.async_wait(while_open([this](error_code) { use(); }));
+    return std::nullopt;
+}
+
+void SerialPort::use() {
+    // What came before, such as the greeting of a boot loader, is for nobody.
+    if (config_.open_delay > Duration::zero()) ::tcflush(device_.descriptor(), TCIFLUSH);
+    is_ready_ = true;
+    ++times_opened_;
+    next_wait_ = config_.reopen_min;
+    told_.reset();
+    read_more();
+    handler_.on_port_open();
+}
+
+void SerialPort::read_more() {
+    stream_.async_read_some(boost::asio::buffer(input_), while_open([this](error_code error, std::size_t size) {
+                                // No octets from a port that waits for at least one: it hung up.
+                                if (error) return lost(unplugged());
+                                const Life life = opening_;
+                                handler_.on_octets(Bytes(input_).first(size));
+                                if (!life.expired()) read_more();
+                            }));
+}
+
+bool SerialPort::write(Bytes octets) {
+    if (!is_ready_ || unwritten() + octets.size() > config_.write_queue) return false;
+    pending_.insert(pending_.end(), octets.begin(), octets.end());
+    if (!is_waiting_to_write_) write_more();
+    return true;
+}
+
+void SerialPort::write_more() {
+    while (unwritten() > 0) {
+        const auto taken = ::write(device_.descriptor(), pending_.data() + written_, unwritten());
+        if (taken > 0) {
+            written_ += static_cast<std::size_t>(taken);
+            continue;
+        }
+        if (taken < 0 && errno == EINTR) continue;
+        is_waiting_to_write_ = true;
+        if (taken < 0 && errno != EAGAIN) {
+            boost::asio::post(io_, while_open([this] { lost(unplugged()); }));
+            return;
+        }
+        pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(written_));
+        written_ = 0;
+        stream_.async_wait(boost::asio::posix::descriptor_base::wait_write, while_open([this](error_code error) {
+                               if (error) return lost(unplugged());
+                               is_waiting_to_write_ = false;
+                               write_more();
+                               if (unwritten() == 0) handler_.on_written();
+                           }));
+        return;
+    }
+    pending_.clear();
+    written_ = 0;
+}
+
+bool SerialPort::set_baud(std::uint32_t baud) {
+    return device_.is_open() && device_.set_baud(baud);
+}
+
+void SerialPort::reopen(const std::string& reason) {
+    if (!device_.is_open() || is_losing_) return;
+    is_losing_ = true;
+    boost::asio::post(io_, while_open([this, reason] { lost({SerialDevice::Cause::other, reason}); }));
+}
+
+void SerialPort::lost(SerialDevice::Failure failure) {
+    close();
+    opening_ = std::make_shared<char>();
+    try_again();
+    tell_closed(failure);
+}
+
+// At once: as long as the old descriptor is open, the device comes back under another name.
+void SerialPort::close() noexcept {
+    opening_.reset();
+    if (stream_.is_open()) stream_.release();
+    device_.close();
+    pending_.clear();
+    written_ = 0;
+    is_ready_ = false;
+    is_waiting_to_write_ = false;
+    is_losing_ = false;
+}
+
+void SerialPort::tell_closed(const SerialDevice::Failure& failure) {
+    const auto now = std::chrono::steady_clock::now();
+    if (failure.cause == told_ && now < told_at_ + config_.remind) return;
+    told_ = failure.cause;
+    told_at_ = now;
+    handler_.on_port_closed(failure.text);
+}
+
+void SerialPort::try_again() {
+    timer_.expires_after(next_wait_);
+    next_wait_ = next_wait_ * 4 > config_.reopen_max ? config_.reopen_max : next_wait_ * 2;
+    timer_.async_wait(while_open([this](error_code) {
+        const auto failure = open();
+        if (!failure) return;
+        try_again();
+        tell_closed(*failure);
+    }));
+}
+
+}  // namespace mqttsn::transports
