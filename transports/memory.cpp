@@ -7,7 +7,7 @@ Result<void> MemoryTransport::start(FrameHandler& handler) {
     return {};
 }
 
-bool MemoryTransport::send(const Address& to, Bytes frame) {
+bool MemoryTransport::send(const Address& to, Bytes frame, FrameToken /*token*/) {
     return enqueue({to, 0, Buffer(frame.begin(), frame.end())});
 }
 

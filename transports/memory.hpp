@@ -21,7 +21,7 @@ public:
 
     Result<void> start(FrameHandler& handler) override;
     void stop() override { handler_ = nullptr; }
-    bool send(const Address& to, Bytes frame) override;
+    bool send(const Address& to, Bytes frame, FrameToken token = 0) override;
     bool broadcast(std::uint8_t radius, Bytes frame) override;
     void flush() override {}
     const LinkTraits& traits() const noexcept override { return traits_; }

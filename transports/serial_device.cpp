@@ -91,9 +91,9 @@ SerialDevice::Failure cannot_open(const std::string& path, int error) {
 
 }  // namespace
 
-Duration SerialLine::octet_time() const noexcept {
-    const unsigned bits = 1 + data_bits + stop_bits + (parity == Parity::none ? 0 : 1);
-    return Duration(std::int64_t{1000000} * bits / std::max(baud, 1U));
+Duration SerialLine::time_for(std::size_t octets) const noexcept {
+    const std::uint64_t bits = octets * (1U + data_bits + stop_bits + (parity == Parity::none ? 0U : 1U));
+    return Duration(static_cast<std::int64_t>((bits * 1000000 + baud - 1) / std::max(baud, 1U)));
 }
 
 void SerialDevice::ClosePort::operator()(sp_port* port) const noexcept {
@@ -210,9 +210,14 @@ bool SerialDevice::set_baud(std::uint32_t baud) {
     return ::tcsetattr(descriptor_, TCSANOW, &settings) == 0;
 }
 
+bool SerialDevice::is_sending() const noexcept {
+    int octets = 0;
+    return ::ioctl(descriptor_, TIOCOUTQ, &octets) == 0 && octets > 0;
+}
+
 void SerialDevice::close() noexcept {
     if (descriptor_ < 0) return;
-    ::tcflush(descriptor_, TCOFLUSH);
+    if (is_sending()) ::tcflush(descriptor_, TCOFLUSH);
     ::ioctl(descriptor_, TIOCNXCL);
     port_.reset();
     ::close(descriptor_);

@@ -30,8 +30,8 @@ struct SerialLine {
 
     /// For logs: the device, or "usb 10c4:ea60".
     std::string to_string() const { return device.empty() ? "usb " + usb : device; }
-    /// How long one octet takes, start and stop bits included.
-    Duration octet_time() const noexcept;
+    /// How long so many octets take, start and stop bits included.
+    Duration time_for(std::size_t octets) const noexcept;
 };
 
 class SerialDevice {
@@ -60,6 +60,8 @@ public:
     /// Drops what waits to be sent: a device that is gone, or whose peer holds the line, would block the caller.
     void close() noexcept;
 
+    /// Whether the port still sends what it was given.
+    bool is_sending() const noexcept;
     bool is_open() const noexcept { return descriptor_ >= 0; }
     /// Open, and closed by close() only.
     int descriptor() const noexcept { return descriptor_; }

@@ -1,5 +1,6 @@
 #include "transports/serial_port.hpp"
 
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 #include <boost/asio/post.hpp>
@@ -38,6 +39,9 @@ std::optional<std::string> SerialPort::start() {
 }
 
 void SerialPort::stop() {
+    // The last words of a gateway that ends; there is nothing else for this thread to do.
+    for (int tries = 0; is_ready_ && device_.is_sending() && tries < 20; ++tries)
+        ::usleep(10'000);
     close();
     timer_.cancel();
 }
@@ -71,6 +75,11 @@ void SerialPort::read_more() {
                                 handler_.on_octets(Bytes(input_).first(size));
                                 if (!life.expired()) read_more();
                             }));
+}
+
+bool SerialPort::has_input() const noexcept {
+    int count = 0;
+    return is_ready_ && ::ioctl(device_.descriptor(), FIONREAD, &count) == 0 && count > 0;
 }
 
 bool SerialPort::write(Bytes octets) {

@@ -46,9 +46,12 @@ public:
 
     /// Opens the port, or starts trying. An error only for what no time heals (the path is a directory …).
     std::optional<std::string> start();
+    /// What was written leaves first, if that takes no longer than a moment.
     void stop();
 
     bool is_open() const noexcept { return is_ready_; }
+    /// Octets have come that on_octets() was not told yet.
+    bool has_input() const noexcept;
     /// In the order of the calls; false, with nothing taken, when the queue is full or the port is not open.
     bool write(Bytes octets);
     /// Octets that the system has not taken yet.

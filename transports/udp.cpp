@@ -413,7 +413,7 @@ Result<void> UdpTransport::start(FrameHandler& handler) {
 void UdpTransport::stop() {
     sockets_->stop();
 }
-bool UdpTransport::send(const Address& to, Bytes frame) {
+bool UdpTransport::send(const Address& to, Bytes frame, FrameToken /*token*/) {
     return sockets_->send(to, frame);
 }
 bool UdpTransport::broadcast(std::uint8_t radius, Bytes frame) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "protocol/address.hpp"
+#include "protocol/departure.hpp"
 
 #include <cstdint>
 #include <map>
@@ -15,14 +16,8 @@
 
 namespace mqttsn::transports {
 
-/// Names a frame handed to a driver until its departure is reported.
-using FrameToken = std::uint32_t;
-
-enum class Departure : std::uint8_t {
-    left,       ///< on the air, or in the hands of a dongle that says no more
-    confirmed,  ///< the receiving radio acknowledged it
-    failed,     ///< it never left, or the dongle says that nobody has it
-};
+using mqttsn::Departure;
+using mqttsn::FrameToken;
 
 /// What a driver wants done, appended during one input and drained by the caller before the next.
 struct DriverOutput {

@@ -36,11 +36,12 @@ struct Place {
     template <class Condition>
     bool run_until(Condition&& condition) {
         const auto end = std::chrono::steady_clock::now() + 10s;
-        while (!condition() && std::chrono::steady_clock::now() < end) {
+        while (std::chrono::steady_clock::now() < end) {
+            if (condition()) return true;
             io.restart();
             io.run_one_for(10ms);
         }
-        return condition();
+        return false;
     }
 
     boost::asio::io_context io;
@@ -89,6 +90,17 @@ TEST_CASE("octets cross a serial port both ways unchanged") {
     CHECK(place.listener.input == all);
     CHECK(line.take() == all);
     CHECK(place.listener.opened == 1);
+}
+
+TEST_CASE("what was written before the end still arrives") {
+    PseudoTerminal line;
+    Place place(config_for(line.path()));
+    REQUIRE_FALSE(place.port.start());
+    REQUIRE(place.run_until([&] { return place.port.is_open(); }));
+    CHECK(place.port.write(as_bytes("bye")));
+    place.port.stop();
+    CHECK_FALSE(place.port.is_open());
+    CHECK(line.take() == "bye");
 }
 
 TEST_CASE("what waited in the port before it was opened is discarded") {
@@ -140,10 +152,11 @@ TEST_CASE("the line gets the configured speed, raw, and another speed on demand"
 TEST_CASE("an octet on the line takes its start, stop and parity bits") {
     SerialLine line;
     line.baud = 9600;
-    CHECK(line.octet_time() == 1041us);
+    CHECK(line.time_for(1) == 1042us);
+    CHECK(line.time_for(30) == 31250us);
     line.parity = Parity::even;
     line.stop_bits = 2;
-    CHECK(line.octet_time() == 1250us);
+    CHECK(line.time_for(1) == 1250us);
 }
 
 TEST_CASE("an unplugged port is noticed, said once, and opened again whenever it comes back") {
