@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,11 @@ struct LinkConfig {
     bool advertise = true;              ///< ADVERTISE leaves here; needs discovery
     bool gwinfo_unicast = false;        ///< gwinfo = "unicast" (SN12-6.1-c)
     std::uint8_t advertise_radius = 0;
-    Duration qos0_gap = 0s;  ///< pause after a QoS 0 message to a client that is awake (SN12-6.14-j)
+    Duration qos0_gap = 0s;                ///< pause after a QoS 0 message to a client that is awake (SN12-6.14-j)
+    bool confirms_departure = false;       ///< the link tells when a frame has left it: T_retry begins then
+    Duration departure_limit = 10min;      ///< T_retry begins at the latest so long after a frame was handed over
+    Duration retry = 0s;                   ///< T_retry of this link; 0 = timers.retry
+    std::optional<std::uint32_t> retries;  ///< N_retry of this link
 };
 
 struct ForwarderConfig {

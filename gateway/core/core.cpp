@@ -48,4 +48,41 @@ bool send(Session& session, const sn::Packet& packet, Turn& turn) {
            append_frame({.to = session.route.endpoint, .owner = session.number}, session.route, packet, turn);
 }
 
+namespace {
+
+Duration retry_time(const Session& session, const Turn& turn) noexcept {
+    const Duration own = turn.core.link(session.route.endpoint.link).retry;
+    return own > Duration::zero() ? own : turn.config().timers.retry;
+}
+
+}  // namespace
+
+bool send_to_be_answered(Session& session, const sn::Packet& packet, Timer timer, Turn& turn) {
+    const LinkConfig& link = turn.core.link(session.route.endpoint.link);
+    if (!link.confirms_departure || !session.bound) {
+        if (!send(session, packet, turn)) return false;
+        session.set(timer, turn.now + retry_time(session, turn));
+        return true;
+    }
+    FrameOut frame{.to = session.route.endpoint, .owner = session.number};
+    frame.token = turn.core.departures.expect(session, timer);
+    if (!append_frame(frame, session.route, packet, turn)) {
+        turn.core.departures.forget(session);
+        return false;
+    }
+    session.set(timer, turn.now + link.departure_limit + retry_time(session, turn));
+    return true;
+}
+
+void frame_departed(Session& session, Turn& turn) {
+    // Stopped: answered, or of no interest any more.
+    if (session.is_set(session.departing_timer)) {
+        session.set(session.departing_timer, turn.now + retry_time(session, turn));
+    }
+}
+
+std::uint32_t retries(const Session& session, const Turn& turn) noexcept {
+    return turn.core.link(session.route.endpoint.link).retries.value_or(turn.config().timers.retries);
+}
+
 }  // namespace mqttsn::gateway

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gateway/core/counters.hpp"
+#include "gateway/core/departures.hpp"
 #include "gateway/core/gateway.hpp"
 #include "gateway/core/journal.hpp"
 #include "gateway/core/pacer.hpp"
@@ -21,7 +22,10 @@ struct Core {
           random(config.seed),
           journal(config),
           reconnects(config.limits.reconnects_per_second),
-          replays(config.delivery.replay_per_second) {}
+          replays(config.delivery.replay_per_second) {
+        for (const LinkConfig& each : config.links)
+            link_limits.push_back(each.max_frame);
+    }
 
     const Config config;
     Gateway::Naming naming;
@@ -33,14 +37,18 @@ struct Core {
     UpstreamId last_upstream_id = 0;
     SessionNumber last_session_number = 0;
     Journal journal;
-    Pacer reconnects;            ///< limits.reconnects_per_second
-    Pacer replays;               ///< delivery.replay_per_second
-    bool store_failing = false;  ///< see Gateway::set_store_failing()
+    Pacer reconnects;  ///< limits.reconnects_per_second
+    Pacer replays;     ///< delivery.replay_per_second
+    Departures departures;
+    std::vector<std::size_t> link_limits;  ///< by LinkId; see Gateway::set_link_limit()
+    bool store_failing = false;            ///< see Gateway::set_store_failing()
 
     std::string name_of(const Endpoint& endpoint) const;
     /// Defaults for a link that is not configured.
     const LinkConfig& link(LinkId id) const noexcept;
-    std::size_t max_frame(LinkId id) const noexcept { return link(id).max_frame; }
+    std::size_t max_frame(LinkId id) const noexcept {
+        return id < link_limits.size() ? link_limits[id] : link(id).max_frame;
+    }
     std::function<bool(sn::TopicId)> is_predefined() const {
         return [this](sn::TopicId id) { return predefined.contains(id); };
     }
@@ -70,5 +78,12 @@ void broadcast(LinkId link, std::uint8_t radius, const sn::Packet& packet, Turn&
 /// Sends to the client if it is bound (SN12-6.2-l: nothing is sent to an address that now belongs to another client); a
 /// sleeping client's acknowledgements are held back (SN12-6.14-c). Returns false when the frame does not fit the link.
 bool send(Session& session, const sn::Packet& packet, Turn& turn);
+/// The same for a message that is repeated until the client answers: sets `timer` to T_retry of the client's link,
+/// counted from now on, or from the departure of the frame where the link tells it.
+bool send_to_be_answered(Session& session, const sn::Packet& packet, Timer timer, Turn& turn);
+/// The frame left its link, or it never will: T_retry begins.
+void frame_departed(Session& session, Turn& turn);
+/// N_retry of the client's link.
+std::uint32_t retries(const Session& session, const Turn& turn) noexcept;
 
 }  // namespace mqttsn::gateway

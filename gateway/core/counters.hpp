@@ -42,6 +42,7 @@ namespace mqttsn::gateway {
     X(publish_out_qos1, "PUBLISH QoS 1 completed by clients")                                        \
     X(publish_out_qos2, "PUBLISH QoS 2 completed by clients")                                        \
     X(retransmissions, "messages sent again to clients")                                             \
+    X(departures_failed, "frames that a link could not bring to their clients")                      \
     X(retries_exhausted, "messages given up after N_retry")                                          \
     X(deliveries_too_long, "deliveries abandoned: larger than the packet limit of the link")         \
     X(deliveries_rejected, "deliveries given up: the client refused them")                           \

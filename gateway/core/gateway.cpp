@@ -77,6 +77,7 @@ public:
 
 private:
     void dispatch(const Route& route, const sn::Packet& packet, Turn& turn);
+    void note_signal(const Route& route, const Signal& signal);
     void handle_events(Session& session, UpstreamId id, Turn& turn);
     void answer_unknown(const Route& route, Turn& turn);
     void mqtt_timeout(Session& session, Turn& turn);
@@ -117,6 +118,14 @@ void Gateway::State::on_frame(const FrameInfo& info, Bytes datagram, Turn& turn)
         return;
     }
     dispatch(route, *packet, turn);
+    if (info.signal) note_signal(route, *info.signal);
+}
+
+void Gateway::State::note_signal(const Route& route, const Signal& signal) {
+    Session* session = core.sessions.find(route);
+    if (session == nullptr) return;
+    if (!session->signal) session->signal = std::make_unique<SignalQuality>();
+    session->signal->add(signal);
 }
 
 void Gateway::State::dispatch(const Route& route, const sn::Packet& packet, Turn& turn) {
@@ -236,6 +245,7 @@ void Gateway::State::timeout(Turn& turn) {
 void Gateway::State::finish(Turn& turn) {
     core.sessions.sweep([&](Session& session) {
         core.timers.erase(session);
+        core.departures.forget(session);
         core.journal.forget(session, turn.out);
     });
     if (link.is_ready() != was_reachable_) {
@@ -289,6 +299,19 @@ void Gateway::on_upstream_closed(UpstreamId id, std::string_view reason, TimePoi
     state_->finish(turn);
 }
 
+void Gateway::on_departed(FrameToken token, Departure departure, TimePoint now, Outbox& out) {
+    if (departure == Departure::failed) ++state_->core.counters.departures_failed;
+    Session* session = state_->core.departures.take(token);
+    if (session == nullptr) return;
+    Turn turn{state_->core, now, out};
+    frame_departed(*session, turn);
+    state_->touched(*session, turn);
+}
+
+void Gateway::set_link_limit(LinkId link, std::size_t octets) noexcept {
+    if (link < state_->core.link_limits.size()) state_->core.link_limits[link] = octets;
+}
+
 void Gateway::timeout(TimePoint now, Outbox& out) {
     Turn turn{state_->core, now, out};
     state_->timeout(turn);
@@ -323,6 +346,13 @@ void Gateway::shutdown(TimePoint now, Outbox& out) {
 
 const Counters& Gateway::counters() const noexcept {
     return state_->core.counters;
+}
+std::vector<DeviceSignal> Gateway::signals() const {
+    std::vector<DeviceSignal> result;
+    state_->core.sessions.for_each([&](const Session& session) {
+        if (session.signal) result.push_back({session.client_id, session.route.endpoint.link, *session.signal});
+    });
+    return result;
 }
 std::size_t Gateway::session_count() const noexcept {
     return state_->core.sessions.size();

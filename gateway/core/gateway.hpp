@@ -4,6 +4,7 @@
 #include "gateway/core/config.hpp"
 #include "gateway/core/counters.hpp"
 #include "gateway/core/outbox.hpp"
+#include "gateway/core/signal_quality.hpp"
 
 #include <functional>
 #include <memory>
@@ -41,6 +42,11 @@ public:
     /// The socket could not be opened, or is gone. `reason` is for the log. Stale ids are ignored.
     void on_upstream_closed(UpstreamId id, std::string_view reason, TimePoint now, Outbox& out);
 
+    /// A frame with this token left its link, or never will; tokens out of date are ignored.
+    void on_departed(FrameToken token, Departure departure, TimePoint now, Outbox& out);
+    /// The largest frame that this link carries, as soon as it is known better than from the configuration.
+    void set_link_limit(LinkId link, std::size_t octets) noexcept;
+
     /// Fires every deadline that is due. Calling early is harmless.
     void timeout(TimePoint now, Outbox& out);
     /// When timeout() has something to do next; never earlier than the last `now`.
@@ -56,6 +62,8 @@ public:
 
     const Counters& counters() const noexcept;
     std::size_t session_count() const noexcept;
+    /// Clients whose links report signals, in no order.
+    std::vector<DeviceSignal> signals() const;
 
 private:
     class State;

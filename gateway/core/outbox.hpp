@@ -3,6 +3,7 @@
 
 #include "gateway/core/record.hpp"
 #include "protocol/address.hpp"
+#include "protocol/departure.hpp"
 #include "protocol/types.hpp"
 
 #include <cstddef>
@@ -25,6 +26,7 @@ struct FrameOut {
     std::size_t offset = 0;  ///< in Outbox::octets
     std::size_t size = 0;
     SessionNumber owner = 0;  ///< whose records it may have to wait for
+    FrameToken token = 0;     ///< not 0: the core wants on_departed()
 };
 
 enum class UpstreamAction : std::uint8_t {

@@ -3,11 +3,13 @@
 
 #include "gateway/core/delivery_queue.hpp"
 #include "gateway/core/route.hpp"
+#include "gateway/core/signal_quality.hpp"
 #include "gateway/core/subscriptions.hpp"
 #include "gateway/core/taken_messages.hpp"
 #include "gateway/core/topic_registry.hpp"
 #include "gateway/core/upstream.hpp"
 #include "gateway/core/wall_clock.hpp"
+#include "protocol/departure.hpp"
 
 #include <array>
 #include <memory>
@@ -158,6 +160,10 @@ public:
     std::uint32_t drained = 0;     ///< messages that this drain has brought to the client
     TimePoint lost_at{};           ///< asleep or awake: when it counts as lost unless it is heard of
     Buffer held;                   ///< acknowledgements for a sleeping client: [size, 2 octets][message]…
+
+    std::unique_ptr<SignalQuality> signal;  ///< null: its link does not report any
+    FrameToken departing = 0;               ///< owned by Departures
+    Timer departing_timer = Timer::retry;   ///< owned by Departures: what begins when the frame has left
 
     Upstream upstream;
     mqtt::PacketId will_packet_id = 0;  ///< of the will that the gateway publishes itself

@@ -222,7 +222,7 @@ Device Talk::device(std::uint16_t number, LinkId link) {
 }
 
 void Talk::deliver(const Endpoint& from, Bytes datagram) {
-    gateway_->on_frame({from, std::nullopt}, datagram, now_, out_);
+    gateway_->on_frame({from, signal}, datagram, now_, out_);
     settle();
 }
 
@@ -321,7 +321,16 @@ void Talk::leave(const gateway::FrameOut& frame, Bytes octets) {
         broadcast_links.push_back(frame.to.link);
     } else {
         mail_[key_of(frame.to)].emplace_back(octets.begin(), octets.end());
+        if (frame.token != 0) departing.push_back(frame.token);
     }
+}
+
+void Talk::departs(Departure departure) {
+    REQUIRE_FALSE(departing.empty());
+    const FrameToken token = departing.front();
+    departing.pop_front();
+    gateway_->on_departed(token, departure, now_, out_);
+    settle();
 }
 
 void Talk::leave(const gateway::UpstreamOut& action, Bytes octets) {

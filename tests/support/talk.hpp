@@ -121,6 +121,13 @@ public:
     const gateway::Counters& counters() const { return gateway_->counters(); }
     void shutdown();
 
+    /// With which frames arrive from now on.
+    std::optional<Signal> signal;
+    /// Tokens of the frames whose departure the gateway wants to know, oldest first.
+    std::deque<FrameToken> departing;
+    /// The link reports the oldest of them.
+    void departs(Departure departure = Departure::left);
+
     // ---- the disk (with Config::durable) ----
     bool disk_holds = false;  ///< what is written stays uncommitted until commits()
     void commits();

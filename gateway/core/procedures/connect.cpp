@@ -237,7 +237,7 @@ void handshake_timeout(Session& session, Turn& turn) {
         turn.log(LogLevel::warning, session.client_id, "CONNECT rejected: the broker did not answer in time");
         return abandon_connect(session, sn::ReturnCode::congestion, turn);
     }
-    if (handshake.sendings > turn.config().timers.retries) {
+    if (handshake.sendings > retries(session, turn)) {
         ++turn.counters().retries_exhausted;
         turn.log(LogLevel::info, session.client_id, "CONNECT abandoned: the will prompt was not answered");
         return abandon_connect(session, std::nullopt, turn);

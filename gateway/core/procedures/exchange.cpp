@@ -40,14 +40,14 @@ std::optional<TopicForm> known_form(Session& session, const Delivery& delivery) 
 
 bool send_exchange(Session& session, Turn& turn) {
     OutboundExchange& exchange = session.outbound;
-    if (!send(session, present_packet(session), turn)) return false;
-    ++exchange.sendings;
     Delivery& front = session.deliveries.front();
-    if (exchange.step == OutboundExchange::Step::publish) {
-        if (front.qos == Qos::at_most_once) return true;
-        front.sent = true;
-    }
-    session.set(Timer::retry, turn.now + turn.config().timers.retry);
+    const bool is_publish = exchange.step == OutboundExchange::Step::publish;
+    const bool is_answered = !is_publish || front.qos != Qos::at_most_once;
+    const bool is_sent = is_answered ? send_to_be_answered(session, present_packet(session), Timer::retry, turn)
+                                     : send(session, present_packet(session), turn);
+    if (!is_sent) return false;
+    ++exchange.sendings;
+    if (is_publish && is_answered) front.sent = true;
     return true;
 }
 
@@ -64,7 +64,7 @@ void exchange_timeout(Session& session, Turn& turn) {
     OutboundExchange& exchange = session.outbound;
     session.stop(Timer::retry);
     if (exchange.step == OutboundExchange::Step::none) return;
-    if (exchange.sendings <= turn.config().timers.retries) {
+    if (exchange.sendings <= retries(session, turn)) {
         ++turn.counters().retransmissions;
         send_exchange(session, turn);
         return;

@@ -246,8 +246,7 @@ void client_receives(Session& session, const sn::Pubrec& packet, Turn& turn) {
         if (may_send(session)) send_exchange(session, turn);
     } else if (is_ours && exchange.step == OutboundExchange::Step::pubrel) {
         if (!may_send(session)) return;
-        send(session, sn::Pubrel{packet.msg_id}, turn);
-        session.set(Timer::retry, turn.now + turn.config().timers.retry);
+        send_to_be_answered(session, sn::Pubrel{packet.msg_id}, Timer::retry, turn);
     } else if (packet.msg_id == session.last_completed && packet.msg_id != 0) {
         send(session, sn::Pubrel{packet.msg_id}, turn);
     }

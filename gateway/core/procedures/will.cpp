@@ -28,11 +28,10 @@ void will_changed(Session& session, Turn& turn) {
 void prompt_will(Session& session, Turn& turn) {
     Handshake& handshake = *session.handshake;
     ++handshake.sendings;
-    session.set(Timer::handshake, turn.now + turn.config().timers.retry);
     if (handshake.step == Handshake::Step::will_topic) {
-        send(session, sn::WillTopicReq{}, turn);
+        send_to_be_answered(session, sn::WillTopicReq{}, Timer::handshake, turn);
     } else {
-        send(session, sn::WillMsgReq{}, turn);
+        send_to_be_answered(session, sn::WillMsgReq{}, Timer::handshake, turn);
     }
 }
 
