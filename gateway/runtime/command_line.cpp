@@ -19,6 +19,7 @@ struct Flags {
     std::string config;
     std::string broker;
     std::vector<std::string> udp;
+    std::vector<std::string> serial;
     std::optional<int> id;
     std::string name;
     std::vector<std::string> topics;
@@ -34,6 +35,11 @@ void describe(CLI::App& app, Flags& flags) {
     app.add_option("-b,--broker", flags.broker, "The MQTT broker [mqtt://localhost:1883]")->type_name("URL");
     app.add_option("-u,--udp", flags.udp, "Listen here for devices; may be repeated [0.0.0.0:1883]")
         ->type_name("ADDR:PORT");
+    app.add_option("--serial", flags.serial,
+                   "A serial line or radio dongle, with keys of [[serial]]; may be repeated. Without --udp there is no "
+                   "UDP listener then")
+        ->type_name("PATH[,KEY=VALUE...]")
+        ->allow_extra_args(false);
     app.add_option("-i,--id", flags.id, "Gateway id for discovery, 0-255 [1]")->type_name("N");
     app.add_option("--name", flags.name, "Name of this gateway in logs")->type_name("NAME");
     app.add_option("-t,--topic", flags.topics, "Predefined topic id; may be repeated")->type_name("ID=NAME");
@@ -46,6 +52,7 @@ void describe(CLI::App& app, Flags& flags) {
         "Examples:\n"
         "  mqttsn-gateway\n"
         "  mqttsn-gateway --broker mqtt://192.0.2.10:1883 --udp 0.0.0.0:1883 --udp '[::]:1883'\n"
+        "  mqttsn-gateway --serial /dev/ttyUSB0,link=xbee,baud=9600 --udp 0.0.0.0:1883\n"
         "  mqttsn-gateway --state-dir /var/lib/mqttsn-gateway\n"
         "  mqttsn-gateway --config gateway.toml --log-level debug\n"
         "  mqttsn-gateway --help-config > gateway.toml\n\n"
@@ -59,6 +66,38 @@ void set(const char* section, const char* name, const SettingValue& value, Setti
     if (!key->set(settings, value)) errors.push_back(fmt::format("{}: expected {}", flag, key->expects));
 }
 
+// A value has the type that its key takes; what looks like a number may be a text ("0013").
+bool set_from_text(const SettingKey& key, const std::string& text, Settings& settings) {
+    if (key.set(settings, text)) return true;
+    if (text == "true" || text == "false") return key.set(settings, text == "true");
+    std::int64_t number = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return failure == std::errc() && end == text.data() + text.size() && key.set(settings, number);
+}
+
+void add_serial_link(const std::string& flag, Settings& settings, SettingErrors& errors) {
+    settings.serial.emplace_back();
+    settings.serial.back().where = "--serial " + flag;
+    std::string_view rest = flag;
+    for (bool is_first = true; is_first || !rest.empty(); is_first = false) {
+        const std::string_view part = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+        const auto equals = part.find('=');
+        if (is_first && equals == std::string_view::npos) {
+            settings.serial.back().link.port.line.device = part;
+            continue;
+        }
+        const SettingKey* key = find_key("[serial]", part.substr(0, equals));
+        if (equals == std::string_view::npos || key == nullptr) {
+            const std::string near = nearest_key("[serial]", part.substr(0, equals));
+            errors.push_back(fmt::format("--serial {}: \"{}\": expected KEY=VALUE with a key of [[serial]]{}", flag,
+                                         part, near.empty() ? "" : "; did you mean " + near + "?"));
+        } else if (!set_from_text(*key, std::string(part.substr(equals + 1)), settings)) {
+            errors.push_back(fmt::format("--serial {}: {}: expected {}", flag, key->name, key->expects));
+        }
+    }
+}
+
 void apply(const Flags& flags, Settings& settings, SettingErrors& errors) {
     if (!flags.broker.empty()) set("broker", "url", flags.broker, settings, errors, "--broker");
     if (flags.id) set("gateway", "id", std::int64_t{*flags.id}, settings, errors, "--id");
@@ -70,6 +109,9 @@ void apply(const Flags& flags, Settings& settings, SettingErrors& errors) {
         settings.udp.emplace_back();
         set("[udp]", "listen", listen, settings, errors, "--udp");
     }
+    if (!flags.serial.empty()) settings.serial.clear();
+    for (const auto& serial : flags.serial)
+        add_serial_link(serial, settings, errors);
     for (const auto& topic : flags.topics) {
         const auto equals = topic.find('=');
         std::int64_t id = 0;

@@ -1,5 +1,6 @@
 #include "gateway/runtime/engine.hpp"
 
+#include "gateway/runtime/link_report.hpp"
 #include "transports/udp.hpp"
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::size_t read_buffer_octets = 256U << 10;
 constexpr auto closing_time = std::chrono::seconds(3);
+constexpr std::size_t most_signal_lines = 100;
 
 }  // namespace
 
@@ -21,6 +23,10 @@ Engine::Engine(Settings settings, Log& log)
     for (const UdpSettings& each : settings_.udp) {
         links_.push_back(
             std::make_unique<transports::UdpTransport>(io_, static_cast<LinkId>(links_.size()), each.socket));
+    }
+    for (const SerialSettings& each : settings_.serial) {
+        links_.push_back(
+            std::make_unique<transports::SerialTransport>(io_, static_cast<LinkId>(links_.size()), each.link));
     }
     using std::chrono::duration_cast;
     settings_.core.unix_time_at_zero =
@@ -112,7 +118,23 @@ void Engine::on_batch_end() {
 }
 
 void Engine::on_link_state(LinkId link, bool up, const std::string& reason) {
-    log_.write(up ? LogLevel::info : LogLevel::error, fmt::format("{}: {}", links_.at(link)->traits().name, reason));
+    log_.write(up ? LogLevel::info : LogLevel::error,
+               fmt::format("{} is {}: {}", links_.at(link)->traits().name, up ? "up" : "down", reason));
+}
+
+void Engine::on_departed(LinkId /*link*/, FrameToken token, Departure departure) {
+    if (shutting_down_) return;
+    gateway_->on_departed(token, departure, now(), out_);
+    carry_out();
+}
+
+void Engine::on_link_limit(LinkId link, std::size_t octets) {
+    gateway_->set_link_limit(link, octets);
+    log_.write(LogLevel::info, fmt::format("{} carries messages of {} octets", links_.at(link)->traits().name, octets));
+}
+
+void Engine::on_link_note(LinkId link, transports::NoteLevel level, const std::string& text) {
+    log_.write(static_cast<LogLevel>(level), fmt::format("{}: {}", links_.at(link)->traits().name, text));
 }
 
 void Engine::carry_out() {
@@ -139,7 +161,7 @@ void Engine::leave(const FrameOut& frame, Bytes octets) {
     if (frame.broadcast) {
         link.broadcast(frame.radius, octets);
     } else {
-        link.send(frame.to.address, octets);
+        link.send(frame.to.address, octets, frame.token);
     }
 }
 
@@ -280,14 +302,13 @@ void Engine::log_counters() {
                         std::chrono::duration_cast<std::chrono::milliseconds>(c.longest_commit).count(),
                         gate_.waiting()));
     }
-    for (const auto& link : links_) {
-        const auto& c = link->counters();
-        log_.write(LogLevel::info,
-                   fmt::format("{}: in {} frames {} octets, out {} frames {} octets, truncated {}, receive errors {}, "
-                               "send errors {}, send queue full {}",
-                               link->traits().name, c.frames_in, c.octets_in, c.frames_out, c.octets_out, c.truncated,
-                               c.receive_errors, c.send_errors, c.send_queue_full));
-    }
+    for (const auto& link : links_)
+        log_.write(LogLevel::info, describe(*link));
+    const auto signals = gateway_->signals();
+    for (const std::string& each : summarize(signals, links_))
+        log_.write(LogLevel::info, each);
+    for (const std::string& each : describe(signals, most_signal_lines))
+        log_.write(LogLevel::debug, each);
 }
 
 }  // namespace mqttsn::gateway

@@ -30,6 +30,9 @@ public:
 private:
     void on_frame(const FrameInfo& info, Bytes frame) override;
     void on_link_state(LinkId link, bool up, const std::string& reason) override;
+    void on_departed(LinkId link, FrameToken token, Departure departure) override;
+    void on_link_limit(LinkId link, std::size_t octets) override;
+    void on_link_note(LinkId link, transports::NoteLevel level, const std::string& text) override;
     void on_batch_end() override;
     void leave(const FrameOut& frame, Bytes octets) override;
     void leave(const UpstreamOut& action, Bytes octets) override;

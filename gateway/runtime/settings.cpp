@@ -1,5 +1,6 @@
 #include "gateway/runtime/settings_broker.hpp"
 
+#include "gateway/runtime/settings_serial.hpp"
 #include "protocol/topic.hpp"
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@ public:
     SettingErrors run() {
         complete_broker(settings_, [this](std::string text) { error(std::move(text)); });
         listeners();
+        complete_serial(settings_, where_, errors_);
         endpoints("forwarder", "endpoints", settings_.forwarders, settings_.core.forwarder.endpoints);
         endpoints("qos_minus_one", "allowed", settings_.qos_minus_one_allowed, settings_.core.qos_minus_one.allowed);
         topics();
@@ -35,7 +37,7 @@ private:
     void error(std::string text) { errors_.push_back(fmt::format("{}: {}", where_, std::move(text))); }
 
     void listeners() {
-        if (settings_.udp.empty()) settings_.udp.emplace_back();
+        if (settings_.udp.empty() && settings_.serial.empty()) settings_.udp.emplace_back();
         std::set<std::string> seen;
         for (UdpSettings& each : settings_.udp) {
             const auto check = [&](const char* key, const std::string& text, bool group) {
@@ -69,10 +71,22 @@ private:
         }
     }
 
+    // A serial line without addresses is one sender, known by the name of its link.
+    std::optional<LinkId> serial_link(const std::string& name) const {
+        for (std::size_t i = 0; i < settings_.serial.size(); ++i) {
+            if (settings_.serial[i].core.name == name) return static_cast<LinkId>(settings_.udp.size() + i);
+        }
+        return std::nullopt;
+    }
+
     // An address belongs to every link that could carry it: the sender's link is not known from its address.
     void endpoints(const char* section, const char* key, const std::vector<std::string>& texts,
                    std::vector<Endpoint>& list) {
         for (const auto& text : texts) {
+            if (const auto link = serial_link(text)) {
+                list.push_back({*link, {}});
+                continue;
+            }
             const auto address = transports::parse_socket_address(text);
             if (!address) {
                 error(fmt::format("[{}] {}: \"{}\" is not an address such as \"192.0.2.1:1883\"", section, key, text));

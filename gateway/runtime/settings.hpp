@@ -5,6 +5,7 @@
 #include "gateway/runtime/broker_socket.hpp"
 #include "gateway/runtime/log.hpp"
 #include "gateway/runtime/store.hpp"
+#include "transports/serial_transport.hpp"
 #include "transports/udp.hpp"
 
 #include <string>
@@ -17,6 +18,14 @@ struct UdpSettings {
     LinkConfig core;
 };
 
+struct SerialSettings {
+    transports::SerialConfig link;  ///< its kind and speed follow from the next two
+    std::string kind = "raw";
+    std::uint32_t baud = 0;  ///< 0 = usual for the kind
+    LinkConfig core;
+    std::string where;  ///< file and line, for messages
+};
+
 struct Settings {
     Config core;
     std::string broker_url = "mqtt://localhost:1883";
@@ -25,8 +34,9 @@ struct Settings {
     std::string password_file;
     std::string password_env;
     std::string password_credential;
-    TlsSettings tls;  ///< used with mqtts://
-    std::vector<UdpSettings> udp;
+    TlsSettings tls;                      ///< used with mqtts://
+    std::vector<UdpSettings> udp;         ///< the first links
+    std::vector<SerialSettings> serial;   ///< the links behind them
     std::vector<std::string> forwarders;  ///< "ip:port" of [forwarder] endpoints
     std::vector<std::string> qos_minus_one_allowed;
     std::string state_dir;  ///< empty: nothing is kept on disk
@@ -42,8 +52,8 @@ using SettingErrors = std::vector<std::string>;
 SettingErrors read_settings_file(const std::string& path, Settings& settings);
 
 /// What no single key shows: the broker URL, predefined topics, duplicate listeners, the state directory. Derives
-/// core.links, the broker address and store.directory, and adds the default listener. `where` names the source in
-/// messages.
+/// core.links, the broker address and store.directory, and adds the default listener if there is no link. `where` names
+/// the source in messages.
 SettingErrors complete(Settings& settings, const std::string& where);
 
 /// All keys with type, default and meaning, as a commented TOML file.

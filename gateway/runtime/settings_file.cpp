@@ -76,6 +76,10 @@ private:
                 continue;
             }
             if (section == "[udp]") settings_.udp.emplace_back();
+            if (section == "[serial]") {
+                settings_.serial.emplace_back();
+                settings_.serial.back().where = fmt::format("{}:{}", path_, element.source().begin.line);
+            }
             if (section == "[topic]") {
                 settings_.core.topics.emplace_back();
                 check_needed(section, {"id", "name"}, *table);

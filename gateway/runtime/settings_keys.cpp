@@ -50,6 +50,7 @@ std::span<const SettingKey> setting_keys() {
         add_sleep(list);
         add_broker(list);
         add_links(list);
+        add_serial(list);
         add_timers(list);
         add_limits_and_log(list);
         return list;
@@ -76,6 +77,8 @@ std::string nearest_section(std::string_view name) {
 std::string describe_settings() {
     Settings defaults;
     defaults.udp.emplace_back();
+    defaults.serial.emplace_back();
+    defaults.serial.back().link.port.line.device = "/dev/ttyUSB0";
     defaults.core.topics.push_back({1, "predef/one", "*"});
     defaults.core.delivery.policies.push_back({.topics = {"alarm/#"}});
     std::string out = "# Keys of the configuration file with their defaults. Every key may be left out.\n";
@@ -83,12 +86,12 @@ std::string describe_settings() {
     for (const SettingKey& key : setting_keys()) {
         if (key.section != section) {
             section = key.section;
-            // An empty [[topic]] is an error, and every [[udp]] adds a listener: these stay comments.
+            // An empty [[topic]] is an error, and every [[udp]] or [[serial]] adds a link: these stay comments.
             const bool is_array = section.starts_with('[');
             out += fmt::format("\n{}[{}]\n", is_array ? "#" : "", section);
         }
-        out += fmt::format("# {}{}{}\n#{} = {}\n", key.help, key.help.empty() ? "" : ": ", key.expects, key.name,
-                           key.show(defaults));
+        out += fmt::format("# {}{}{}\n#{}{} = {}\n", key.help, key.help.empty() ? "" : ": ", key.expects,
+                           key.of_some_links ? " " : "", key.name, key.show(defaults));
     }
     return out;
 }

@@ -21,6 +21,7 @@ struct SettingKey {
     std::function<bool(Settings&, const SettingValue&)> set;
     /// The present value as TOML.
     std::function<std::string(const Settings&)> show;
+    bool of_some_links = false;  ///< only some kinds of [[serial]] links have it; these check the value
 };
 
 // The parts of the table, in the order of the reference.
@@ -29,6 +30,7 @@ void add_delivery(std::vector<SettingKey>& keys);
 void add_sleep(std::vector<SettingKey>& keys);
 void add_broker(std::vector<SettingKey>& keys);
 void add_links(std::vector<SettingKey>& keys);
+void add_serial(std::vector<SettingKey>& keys);
 void add_timers(std::vector<SettingKey>& keys);
 void add_limits_and_log(std::vector<SettingKey>& keys);
 

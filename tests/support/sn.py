@@ -1,4 +1,4 @@
-"""A small MQTT-SN 1.2 device over UDP, written from the specification and independent of the C++ code."""
+"""A small MQTT-SN 1.2 device over UDP or another link, written from the specification and independent of the C++ code."""
 import collections
 import socket
 import struct
@@ -56,12 +56,16 @@ class Device:
     """One socket, one client id. Frames that come while it waits for another are kept in order."""
 
     def __init__(self, gateway, client_id="device"):
-        address = gateway if isinstance(gateway, tuple) else gateway.address
+        """`gateway` is a Gateway, the address of one of its listeners, or a node of a SerialLine."""
         self.client_id = client_id
         self.names = {}
         self.kept = collections.deque()
         self._message_id = 0
         self._unreleased = {}
+        if hasattr(gateway, "recv"):
+            self.socket = gateway
+            return
+        address = gateway if isinstance(gateway, tuple) else gateway.address
         self.socket = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect(address)
 

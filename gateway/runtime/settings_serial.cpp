@@ -1,0 +1,97 @@
+#include "gateway/runtime/settings_serial.hpp"
+
+#include "transports/registry.hpp"
+#include "transports/serial_list.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <set>
+
+namespace mqttsn::gateway {
+
+namespace {
+
+std::string kind_names() {
+    std::vector<std::string> names;
+    for (const transports::DriverKind* kind : transports::driver_kinds())
+        names.push_back(fmt::format("\"{}\"", kind->name));
+    return fmt::format("{}", fmt::join(names, ", "));
+}
+
+class SerialCompletion {
+public:
+    SerialCompletion(Settings& settings, const std::string& where, SettingErrors& errors)
+        : settings_(settings), where_(where), errors_(errors) {
+        for (const LinkConfig& each : settings.core.links)
+            names_.insert(each.name);
+    }
+
+    void add(SerialSettings& serial) {
+        present_ = &serial;
+        port();
+        link();
+        if (!names_.insert(serial.core.name).second) {
+            error(fmt::format("name = \"{}\": another link has this name", serial.core.name));
+        }
+        settings_.core.links.push_back(serial.core);
+    }
+
+private:
+    void error(const std::string& text) {
+        errors_.push_back(fmt::format("{}: [[serial]] {}", present_->where.empty() ? where_ : present_->where, text));
+    }
+
+    void port() {
+        const auto& line = present_->link.port.line;
+        if (line.device.empty() == line.usb.empty()) {
+            error("needs device = \"/dev/…\" or usb = \"vid:pid\", one of them (see: mqttsn ports)");
+        }
+        if (!line.usb.empty() && !transports::parse_usb_id(line.usb)) {
+            error(fmt::format("usb = \"{}\": expected \"vid:pid\" or \"vid:pid:serial\", such as \"10c4:ea60\"",
+                              line.usb));
+        }
+        if (!line.device.empty() && !devices_.insert(line.device).second) {
+            error(fmt::format("device = \"{}\" is given twice", line.device));
+        }
+        if (present_->link.port.reopen_min > present_->link.port.reopen_max) {
+            error("reopen_min must not be longer than reopen_max");
+        }
+    }
+
+    void link() {
+        auto& [link, kind_name, baud, core, where] = *present_;
+        link.kind = transports::find_kind(kind_name);
+        if (link.kind == nullptr) {
+            return error(fmt::format("link = \"{}\": expected one of {}", kind_name, kind_names()));
+        }
+        link.port.line.baud = baud != 0 ? baud : link.kind->baud;
+        if (link.name.empty()) link.name = fmt::format("{}:{}", link.kind->name, link.port.line.to_string());
+        core.name = link.name;
+        const auto made = link.kind->make(link.values, link.mtu);
+        if (!made.driver) return error(made.error);
+        const auto traits = made.driver->traits();
+        core.max_frame = traits.mtu;
+        core.confirms_departure = true;
+        // Nowhere to broadcast to: the searcher alone gets its answer.
+        core.advertise = traits.broadcast;
+        core.gwinfo_unicast = !traits.broadcast;
+    }
+
+    Settings& settings_;
+    const std::string& where_;
+    SettingErrors& errors_;
+    SerialSettings* present_ = nullptr;
+    std::set<std::string> names_;
+    std::set<std::string> devices_;
+};
+
+}  // namespace
+
+void complete_serial(Settings& settings, const std::string& where, SettingErrors& errors) {
+    SerialCompletion completion(settings, where, errors);
+    for (SerialSettings& each : settings.serial)
+        completion.add(each);
+}
+
+}  // namespace mqttsn::gateway
