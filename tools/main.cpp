@@ -10,17 +10,20 @@ namespace {
 using mqttsn::tools::add_bench;
 using mqttsn::tools::add_discover;
 using mqttsn::tools::add_dump;
+using mqttsn::tools::add_ports;
 using mqttsn::tools::add_publish;
 using mqttsn::tools::add_simulate;
 using mqttsn::tools::add_subscribe;
 
-constexpr std::array commands{add_publish, add_subscribe, add_discover, add_simulate, add_dump, add_bench};
+constexpr std::array commands{add_publish, add_subscribe, add_discover, add_simulate, add_dump, add_bench, add_ports};
 
 }  // namespace
 
 int main(int argc, char** argv) {
     CLI::App program(
-        "Tools for MQTT-SN networks: publish, subscribe, discover gateways, simulate nodes, decode frames.", "mqttsn");
+        "Tools for MQTT-SN networks: publish, subscribe, discover gateways, simulate nodes, decode frames, list serial "
+        "ports.",
+        "mqttsn");
     program.set_version_flag("-V,--version", "mqttsn " MQTTSN_VERSION);
     program.require_subcommand(1);
     int exit_code = 0;

@@ -13,6 +13,7 @@ void add_subscribe(CLI::App& program, int& exit_code);
 void add_simulate(CLI::App& program, int& exit_code);
 void add_dump(CLI::App& program, int& exit_code);
 void add_bench(CLI::App& program, int& exit_code);
+void add_ports(CLI::App& program, int& exit_code);
 void add_discover(CLI::App& program, int& exit_code);
 
 }  // namespace mqttsn::tools

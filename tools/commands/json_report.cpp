@@ -2,8 +2,10 @@
 
 #include "protocol/topic.hpp"
 #include "tools/commands/message_format.hpp"
+#include "tools/commands/ports.hpp"
 #include "transports/udp_address.hpp"
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
 namespace mqttsn::tools {
@@ -65,6 +67,26 @@ std::string to_json(const std::vector<node::KnownGateway>& gateways, TimePoint n
                         {"heard_by", source_name(each.source)},
                         {"advertise_s", period},
                         {"age_s", std::chrono::duration<double>(now - each.heard_at).count()}});
+    }
+    return json::serialize(list);
+}
+
+std::string to_json(const std::vector<transports::ListedPort>& ports) {
+    const auto text_or_null = [](const std::string& text) { return text.empty() ? json::value() : json::value(text); };
+    json::array list;
+    for (const transports::ListedPort& each : ports) {
+        const auto usb = each.usb.value_or(transports::UsbId{});
+        const auto hex_or_null = [&](std::uint16_t id) {
+            return each.usb ? json::value(fmt::format("{:04x}", id)) : json::value();
+        };
+        list.push_back({{"device", each.device},
+                        {"by_id", text_or_null(each.by_id)},
+                        {"vendor_id", hex_or_null(usb.vendor)},
+                        {"product_id", hex_or_null(usb.product)},
+                        {"manufacturer", text_or_null(each.manufacturer)},
+                        {"product", text_or_null(each.product)},
+                        {"serial", text_or_null(usb.serial)},
+                        {"config", config_line(each)}});
     }
     return json::serialize(list);
 }

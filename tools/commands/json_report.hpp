@@ -4,6 +4,7 @@
 #include "tools/commands/fleet.hpp"
 #include "tools/node/client.hpp"
 #include "tools/node/discovery.hpp"
+#include "transports/serial_list.hpp"
 
 #include <string>
 #include <vector>
@@ -12,6 +13,9 @@ namespace mqttsn::tools {
 
 /// One object per gateway: id, address, heard_by, advertise_s (null = none heard), age_s.
 std::string to_json(const std::vector<node::KnownGateway>& gateways, TimePoint now);
+
+/// One object per port: device, by_id, vendor_id, product_id, manufacturer, product, serial (null = unknown), config.
+std::string to_json(const std::vector<transports::ListedPort>& ports);
 
 /// Keys as in the summary; with `nodes`, when not empty.
 std::string to_json(const FleetReport& report, const std::vector<NodeReport>& nodes);
