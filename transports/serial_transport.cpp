@@ -127,7 +127,7 @@ bool SerialTransport::may_send(std::size_t octets, TimePoint at) {
         return false;
     }
     if (at + line_lead < line_free_at_) {
-        wake_at(line_free_at_ - line_lead);
+        wake_at(line_free_at_ - line_lead / 2);  // several frames at a time, not a wake-up for each
         return false;
     }
     const auto allowed = duty_.earliest(driver_->air_time(octets), at);
