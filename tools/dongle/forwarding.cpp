@@ -1,0 +1,35 @@
+#include "tools/dongle/forwarding.hpp"
+
+#include "protocol/sn/forwarder.hpp"
+
+#include <array>
+
+namespace mqttsn::dongle {
+
+namespace {
+
+constexpr NodeNumber broadcast_id = 0xFFFF;
+
+}  // namespace
+
+Buffer encapsulated(NodeNumber node, Bytes frame) {
+    const std::array id{static_cast<std::byte>(node >> 8U), static_cast<std::byte>(node & 0xFFU)};
+    Buffer wrapped;
+    sn::append_encapsulation(0, id, wrapped);
+    wrapped.insert(wrapped.end(), frame.begin(), frame.end());
+    return wrapped;
+}
+
+std::optional<Unwrapped> unwrapped(Bytes frame) {
+    if (!sn::is_encapsulated(frame)) return Unwrapped{everyone, frame};
+    const auto outer = sn::decode_encapsulated(frame);
+    if (!outer) return std::nullopt;
+    if (outer->radius != 0) return Unwrapped{everyone, outer->inner};
+    if (outer->node_id.size() != 2) return std::nullopt;
+    const auto node = static_cast<NodeNumber>(static_cast<unsigned>(outer->node_id[0]) << 8U |
+                                              static_cast<unsigned>(outer->node_id[1]));
+    if (node == 0) return std::nullopt;
+    return Unwrapped{node == broadcast_id ? everyone : node, outer->inner};
+}
+
+}  // namespace mqttsn::dongle
