@@ -54,16 +54,46 @@ std::optional<std::string> Fleet::allow_sockets() const {
 
 std::optional<std::string> Fleet::start(const boost::asio::ip::udp::endpoint& gateway) {
     if (auto error = allow_sockets()) return error;
-    nodes_.reserve(scenario_.nodes());
     for (std::uint32_t group = 0; group < scenario_.groups.size(); ++group) {
         if (auto error = open_group(group, gateway)) return error;
     }
+    begin();
+    return std::nullopt;
+}
+
+std::optional<std::string> Fleet::start(DongleLink& dongle) {
+    dongle::NodeNumber number = 0;
+    if (auto error = dongle.start(static_cast<dongle::NodeNumber>(scenario_.nodes()))) return error;
+    client_.max_frame = dongle.max_frame();
+    for (std::uint32_t group = 0; group < scenario_.groups.size(); ++group) {
+        for (std::uint32_t index = 1; index <= scenario_.groups[group].count; ++index) {
+            SimNode& node = add_node(group, index);
+            ++number;
+            node.attach(dongle, {static_cast<std::byte>(number >> 8U), static_cast<std::byte>(number & 0xFFU)});
+            node.seal_payloads();
+        }
+    }
+    begin();
+    return std::nullopt;
+}
+
+void Fleet::begin() {
     started_ = NodeLink::now();
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
         const double after_s = static_cast<double>(i) / scenario_.connects_per_second;
         nodes_[i]->start(started_ + Duration(static_cast<Duration::rep>(after_s * 1e6)));
     }
-    return std::nullopt;
+}
+
+SimNode& Fleet::add_node(std::uint32_t group, std::uint32_t index) {
+    nodes_.push_back(std::make_unique<SimNode>(io_, scenario_, group, index, client_, output_, totals_));
+    if (scenario_.impairment.is_any()) {
+        nodes_.back()->impair(scenario_.impairment, node::random_of(scenario_.seed + 2, group, index)());
+    }
+    if (!scenario_.faults.faults.empty()) {
+        nodes_.back()->misbehave(scenario_.faults, node::random_of(scenario_.seed + 3, group, index)());
+    }
+    return *nodes_.back();
 }
 
 std::optional<std::string> Fleet::open_group(std::uint32_t group, const boost::asio::ip::udp::endpoint& gateway) {
@@ -77,14 +107,7 @@ std::optional<std::string> Fleet::open_group(std::uint32_t group, const boost::a
         if (const auto opened = forwarders_.back()->open(gateway); !opened) return failed(opened.error());
     }
     for (std::uint32_t index = 1; index <= of.count; ++index) {
-        nodes_.push_back(std::make_unique<SimNode>(io_, scenario_, group, index, client_, output_, totals_));
-        SimNode& node = *nodes_.back();
-        if (scenario_.impairment.is_any()) {
-            node.impair(scenario_.impairment, node::random_of(scenario_.seed + 2, group, index)());
-        }
-        if (!scenario_.faults.faults.empty()) {
-            node.misbehave(scenario_.faults, node::random_of(scenario_.seed + 3, group, index)());
-        }
+        SimNode& node = add_node(group, index);
         if (of.forwarders != 0) {
             node.attach(*forwarders_[first_forwarder + index % of.forwarders], node_id_of(group, index));
         } else if (const auto opened = node.open(gateway); !opened) {

@@ -1,6 +1,8 @@
 // A fleet of simulated nodes in one process and one thread.
 #pragma once
 
+#include "tools/commands/dongle_link.hpp"
+#include "tools/commands/forwarder_link.hpp"
 #include "tools/commands/sim_node.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -37,8 +39,9 @@ struct FleetReport {
     std::uint64_t octets_down = 0;
     std::optional<node::ImpairmentCounters> impaired;                ///< of a bad network
     std::vector<std::pair<std::string_view, std::uint64_t>> faults;  ///< committed, by name
-    double cpu_s = 0;                                                ///< of this process
-    std::uint64_t rss_kib = 0;                                       ///< the most memory that this process had
+    std::optional<DongleReport> dongle;
+    double cpu_s = 0;           ///< of this process
+    std::uint64_t rss_kib = 0;  ///< the most memory that this process had
 };
 
 class Fleet {
@@ -49,6 +52,8 @@ public:
 
     /// Opens all sockets and connects at the scenario's pace. Error text: too few file descriptors …
     std::optional<std::string> start(const boost::asio::ip::udp::endpoint& gateway);
+    /// All nodes behind this dongle, which must live longer; instead of UDP.
+    std::optional<std::string> start(DongleLink& dongle);
     /// Lets what is under way arrive, then disconnects all, each within the protocol's patience; then `on_end`. Asked
     /// twice: ends at once.
     void stop(std::function<void()> on_end);
@@ -61,7 +66,9 @@ public:
 
 private:
     std::optional<std::string> allow_sockets() const;
+    SimNode& add_node(std::uint32_t group, std::uint32_t index);
     std::optional<std::string> open_group(std::uint32_t group, const boost::asio::ip::udp::endpoint& gateway);
+    void begin();
     void poll_end();
     void disconnect_some();
     void end();

@@ -1,21 +1,22 @@
 // A simulated forwarder on its UDP socket.
 #pragma once
 
+#include "tools/commands/shared_way.hpp"
 #include "tools/node/forwarder.hpp"
 
 #include <boost/asio/ip/udp.hpp>
 
 namespace mqttsn::tools {
 
-class ForwarderLink {
+class ForwarderLink : public SharedWay {
 public:
     explicit ForwarderLink(boost::asio::io_context& io) : socket_(io) {}
 
     /// Error: of the system.
     Result<void> open(const boost::asio::ip::udp::endpoint& gateway);
-    /// A frame of a node, on its way to the gateway.
-    void send(Bytes node_id, Bytes frame);
-    node::Forwarder& forwarder() noexcept { return forwarder_; }
+    void add(Bytes node_id, Deliver deliver) override { forwarder_.add(node_id, std::move(deliver)); }
+    void remove(Bytes node_id) override { forwarder_.remove(node_id); }
+    void send(Bytes node_id, Bytes frame) override;
 
 private:
     void wait_readable();

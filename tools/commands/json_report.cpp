@@ -40,6 +40,32 @@ json::object impairment_of(const node::ImpairmentCounters& counts) {
             {"overflows", counts.overflows}};
 }
 
+json::object dongle_of(const DongleReport& report) {
+    const dongle::DongleCounters& counts = report.dongle;
+    const auto line = [](const dongle::LineCounters& octets) {
+        return json::object{{"octets", octets.octets},
+                            {"corrupted", octets.corrupted},
+                            {"dropped", octets.dropped},
+                            {"inserted", octets.inserted}};
+    };
+    return {{"frames_up", counts.frames_up},
+            {"frames_down", counts.frames_down},
+            {"lost_on_air", counts.lost_on_air},
+            {"collisions", counts.collisions},
+            {"unheard", counts.unheard},
+            {"malformed", counts.malformed},
+            {"refused", counts.refused},
+            {"unknown_node", counts.unknown_node},
+            {"replies_withheld", counts.replies_withheld},
+            {"too_large", report.too_large},
+            {"line_from_gateway", line(report.from_host)},
+            {"line_to_gateway", line(report.to_host)},
+            {"overrun", report.overrun},
+            {"wrong_speed", report.wrong_speed},
+            {"unplugged", report.unplugged},
+            {"resets", report.resets}};
+}
+
 json::array nodes_of(const std::vector<NodeReport>& nodes) {
     json::array list;
     for (const NodeReport& each : nodes) {
@@ -144,6 +170,10 @@ std::string to_json(const FleetReport& report, const std::vector<NodeReport>& no
         json::object& faults = object["faults"].emplace_object();
         for (const auto& [name, count] : report.faults)
             faults[name] = count;
+    }
+    if (report.dongle) {
+        object["altered"] = totals.altered;
+        object["dongle"] = dongle_of(*report.dongle);
     }
     if (!nodes.empty()) object["per_node"] = nodes_of(nodes);
     return json::serialize(object);

@@ -29,10 +29,10 @@ Result<void> NodeLink::open(const udp::endpoint& gateway) {
     return {};
 }
 
-void NodeLink::attach(ForwarderLink& forwarder, Buffer node_id) {
-    forwarder_ = &forwarder;
+void NodeLink::attach(SharedWay& way, Buffer node_id) {
+    way_ = &way;
     node_id_ = std::move(node_id);
-    forwarder.forwarder().add(node_id_, [this](Bytes frame) { arrived(frame); });
+    way.add(node_id_, [this](Bytes frame) { arrived(frame); });
 }
 
 void NodeLink::impair(const node::ImpairmentOptions& options, std::uint64_t seed) {
@@ -45,7 +45,7 @@ void NodeLink::misbehave(const node::FaultOptions& options, std::uint64_t seed) 
 }
 
 void NodeLink::close() {
-    if (forwarder_ != nullptr) std::exchange(forwarder_, nullptr)->forwarder().remove(node_id_);
+    if (way_ != nullptr) std::exchange(way_, nullptr)->remove(node_id_);
     boost::system::error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
@@ -85,7 +85,7 @@ void NodeLink::put_on_wire(Bytes frame) {
             put_on_wire(each);
         return;
     }
-    if (forwarder_ != nullptr) return forwarder_->send(node_id_, frame);
+    if (way_ != nullptr) return way_->send(node_id_, frame);
     // A datagram that does not leave is a lost one: T_retry takes care.
     boost::system::error_code ignored;
     socket_.send(boost::asio::buffer(frame.data(), frame.size()), 0, ignored);
@@ -94,7 +94,7 @@ void NodeLink::put_on_wire(Bytes frame) {
 // Behind a forwarder a node has no ports of its own.
 void NodeLink::put_on_wire(const node::FaultyDatagram& datagram) {
     using Port = node::FaultyDatagram::Port;
-    if (forwarder_ != nullptr) return forwarder_->send(node_id_, datagram.octets);
+    if (way_ != nullptr) return way_->send(node_id_, datagram.octets);
     if (datagram.from == Port::fresh && !open(udp::endpoint(gateway_))) return;
     boost::system::error_code ignored;
     const auto octets = boost::asio::buffer(datagram.octets);
@@ -129,7 +129,7 @@ void NodeLink::carry_impaired() {
             hear(arrival->frame);
             continue;
         }
-        if (forwarder_ == nullptr && network.rebinds(now())) {
+        if (way_ == nullptr && network.rebinds(now())) {
             if (!open(udp::endpoint(gateway_))) continue;  // out of sockets: the frame is lost
         }
         put_on_wire(arrival->frame);

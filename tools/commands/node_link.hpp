@@ -1,7 +1,7 @@
-// A simulated node on its UDP socket: the sans-I/O client with a clock and a wire.
+// A simulated node on its UDP socket, or on a way that it shares: the sans-I/O client with a clock and a wire.
 #pragma once
 
-#include "tools/commands/forwarder_link.hpp"
+#include "tools/commands/shared_way.hpp"
 #include "tools/node/client.hpp"
 #include "tools/node/faults.hpp"
 #include "tools/node/impairment.hpp"
@@ -31,15 +31,15 @@ public:
     /// A socket of its own, connected to the gateway: nobody else is heard, a former gateway neither. Error: of the
     /// system.
     Result<void> open(const boost::asio::ip::udp::endpoint& gateway);
-    /// Behind this forwarder, which must live longer; instead of open().
-    void attach(ForwarderLink& forwarder, Buffer node_id);
-    /// From now on all frames go through this bad network. A new address is a new socket: behind a forwarder there is
+    /// Behind this forwarder or dongle, which must live longer; instead of open().
+    void attach(SharedWay& way, Buffer node_id);
+    /// From now on all frames go through this bad network. A new address is a new socket: on a shared way there is
     /// none.
     void impair(const node::ImpairmentOptions& options, std::uint64_t seed);
     /// From now on the node breaks the rules.
     void misbehave(const node::FaultOptions& options, std::uint64_t seed);
     void close();
-    bool is_open() const noexcept { return socket_.is_open() || forwarder_ != nullptr; }
+    bool is_open() const noexcept { return socket_.is_open() || way_ != nullptr; }
 
     /// Runs f(client, now, outbox) and carries out what it wants.
     template <class F>
@@ -85,7 +85,7 @@ private:
     node::Outbox outbox_;
     boost::asio::ip::udp::endpoint gateway_;
     boost::asio::ip::udp::socket socket_;
-    ForwarderLink* forwarder_ = nullptr;
+    SharedWay* way_ = nullptr;
     Buffer node_id_;
     boost::asio::steady_timer timer_;
     std::optional<TimePoint> armed_for_;

@@ -145,6 +145,10 @@ void SimNode::on_published(const node::Published& done) {
 void SimNode::on_received(const node::Received& message) {
     const auto text = as_text(message.payload);
     if (obeys()) return on_command(text);
+    if (seals_ && !node::is_intact(text)) {
+        ++fleet_.altered;
+        return;
+    }
     const auto number = node::number_of(text);
     if (group_.echo && number) on_echo(*number);
 }
@@ -155,7 +159,9 @@ void SimNode::on_command(std::string_view command) {
         fmt::print("{} obeys: {}\n", client_id(), command);
         std::fflush(stdout);
     }
-    if (!ending_) publish(topic_of("state"), fmt::format("{{\"done\":\"{}\"}}", command), Qos::at_least_once);
+    if (ending_) return;
+    const std::string state = fmt::format("{{\"done\":\"{}\"}}", command);
+    publish(topic_of("state"), seals_ ? node::sealed(state) : state, Qos::at_least_once);
 }
 
 void SimNode::on_echo(std::uint64_t number) {
@@ -204,9 +210,11 @@ void SimNode::schedule_next() {
 
 void SimNode::measure() {
     const node::Reading reading = readings_.next(planned_);
+    const std::string text =
+        seals_ ? node::to_sealed_json(reading, group_.payload) : node::to_json(reading, group_.payload);
     if (group_.profile == Profile::beacon) {
         // Two characters travel inside the topic id: no registration needed (SN 6.8).
-        return publish(fmt::format("b{}", index_ % 10), node::to_json(reading, group_.payload), qos_);
+        return publish(fmt::format("b{}", index_ % 10), text, qos_);
     }
     const bool may_publish = group_.profile == Profile::sleeper ? was_connected_ : link_.client().is_connected();
     if (!may_publish || open_.size() >= most_open) {
@@ -217,7 +225,7 @@ void SimNode::measure() {
         if (echoes_.size() >= most_open) echoes_.erase(echoes_.begin());
         echoes_.emplace(reading.number, NodeLink::now());
     }
-    publish(topic_of("reading"), node::to_json(reading, group_.payload), qos_);
+    publish(topic_of("reading"), text, qos_);
 }
 
 void SimNode::publish(const std::string& topic, const std::string& text, Qos qos) {

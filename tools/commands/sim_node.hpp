@@ -21,6 +21,7 @@ struct FleetTotals {
     std::uint64_t commands = 0;
     std::uint64_t connects = 0;
     std::uint64_t connections_lost = 0;
+    std::uint64_t altered = 0;            ///< own readings that came back with other octets
     std::uint64_t echoes = 0;             ///< own readings that came back
     std::uint64_t echoes_duplicated = 0;  ///< … once more
     Latencies latencies;                  ///< from publishing to acknowledgement, QoS 1/2
@@ -52,7 +53,9 @@ public:
     /// With a socket of its own. Error: of the system.
     Result<void> open(const boost::asio::ip::udp::endpoint& gateway) { return link_.open(gateway); }
     void impair(const node::ImpairmentOptions& options, std::uint64_t seed) { link_.impair(options, seed); }
-    void attach(ForwarderLink& forwarder, Buffer node_id) { link_.attach(forwarder, std::move(node_id)); }
+    void attach(SharedWay& way, Buffer node_id) { link_.attach(way, std::move(node_id)); }
+    /// Readings and states carry a checksum, and what comes back is checked: for ways that may alter octets.
+    void seal_payloads() noexcept { seals_ = true; }
     /// Begins its work at this time: connects, unless it is a beacon.
     void start(TimePoint when);
     /// No new messages; what is on its way may finish.
@@ -116,6 +119,7 @@ private:
     bool is_subscribing_ = false;
     bool is_connecting_ = false;
     bool quiet_ = false;
+    bool seals_ = false;
     bool ending_ = false;
 };
 

@@ -2,6 +2,7 @@
 #include "tools/commands/commands.hpp"
 #include "tools/commands/common.hpp"
 #include "tools/commands/discovery_link.hpp"
+#include "tools/commands/dongle_options.hpp"
 #include "tools/commands/fleet.hpp"
 #include "tools/commands/impairment_text.hpp"
 #include "tools/commands/json_report.hpp"
@@ -43,6 +44,7 @@ struct SimulateOptions {
     FleetOutput output;
     std::string scenario_file;
     Overrides overrides;
+    DongleOptions dongle;
     std::size_t sensors = 5;
     std::size_t sleepers = 0;
     std::size_t actuators = 0;
@@ -208,6 +210,10 @@ void print_summary(const FleetReport& report) {
                per_message(report.octets_down));
     if (report.impaired) print_impairment(*report.impaired);
     if (!report.faults.empty()) print_faults(report);
+    if (report.dongle) {
+        fmt::print("{} readings came back altered\n", totals.altered);
+        print_dongle(*report.dongle);
+    }
     fmt::print("this process: {:.1f} s of CPU time in {:.1f} s, {:.1f} MiB\n", report.cpu_s,
                std::chrono::duration<double>(report.elapsed).count(), static_cast<double>(report.rss_kib) / 1024);
 }
@@ -225,19 +231,14 @@ void print_nodes(const std::vector<NodeReport>& nodes) {
 /// The whole of one `mqttsn sim`.
 class Simulation {
 public:
-    Simulation(const SimulateOptions& options, Scenario scenario, node::ClientOptions client)
-        : options_(options), fleet_(io_, std::move(scenario), std::move(client), options.output) {}
+    Simulation(const SimulateOptions& options, Scenario scenario, node::ClientOptions client, DongleLinkOptions dongle)
+        : options_(options), fleet_(io_, std::move(scenario), std::move(client), options.output) {
+        if (!dongle.link.empty()) dongle_ = std::make_unique<DongleLink>(io_, std::move(dongle));
+    }
 
     int run() {
-        const auto gateway = options_.node.discover ? find_gateway(io_, options_.node)
-                                                    : resolve_gateway(io_, options_.node.host, options_.node.port);
-        auto error = gateway.endpoint ? std::nullopt : std::optional(gateway.error);
         int code = exit_no_gateway;
-        if (!error) {
-            error = fleet_.start(*gateway.endpoint);
-            code = exit_usage;
-        }
-        if (error) {
+        if (const auto error = start(code)) {
             fmt::print(stderr, "mqttsn sim: {}\n", *error);
             return code;
         }
@@ -256,6 +257,19 @@ public:
     }
 
 private:
+    /// Error text, and the exit code for it.
+    std::optional<std::string> start(int& code) {
+        if (dongle_) {
+            code = exit_usage;
+            return fleet_.start(*dongle_);
+        }
+        const auto gateway = options_.node.discover ? find_gateway(io_, options_.node)
+                                                    : resolve_gateway(io_, options_.node.host, options_.node.port);
+        if (!gateway.endpoint) return gateway.error;
+        code = exit_usage;
+        return fleet_.start(*gateway.endpoint);
+    }
+
     void wait_for_signal() {
         signals_.async_wait([this](boost::system::error_code error, int) {
             if (error) return;
@@ -279,7 +293,8 @@ private:
     }
 
     int summary() {
-        const FleetReport report = fleet_.report();
+        FleetReport report = fleet_.report();
+        if (dongle_) report.dongle = dongle_->report();
         if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
         const auto nodes = options_.per_node ? fleet_.node_reports() : std::vector<NodeReport>();
         if (options_.json) {
@@ -289,7 +304,9 @@ private:
             print_summary(report);
         }
         if (fleet_.connecting_nodes() > 0 && report.totals.connects == 0) {
-            fmt::print(stderr, "no gateway answers at {}:{}\n", options_.node.host, options_.node.port);
+            fmt::print(
+                stderr, "no gateway answers {}\n",
+                dongle_ ? "on " + dongle_->path() : fmt::format("at {}:{}", options_.node.host, options_.node.port));
             return exit_no_gateway;
         }
         const bool all_came = report.lost == 0 && report.echoes_lost == 0 && report.totals.refused == 0 &&
@@ -303,19 +320,37 @@ private:
     boost::asio::steady_timer limit_{io_};
     boost::asio::steady_timer progress_{io_};
     std::uint64_t sent_before_ = 0;
+    std::unique_ptr<DongleLink> dongle_;  // before the nodes, which leave it at the end
     Fleet fleet_;
 };
+
+/// Error text when this fleet cannot be behind a dongle.
+std::optional<std::string> check_for_dongle(const Scenario& scenario) {
+    constexpr std::size_t most_nodes = 1000;
+    if (scenario.nodes() > most_nodes) return fmt::format("a dongle has at most {} nodes", most_nodes);
+    for (const NodeGroup& each : scenario.groups) {
+        if (each.forwarders > 0) return fmt::format("{}: nodes behind a dongle have no forwarders", each.name);
+        if (each.payload > 0 && each.payload < node::smallest_payload + node::seal_size) {
+            return fmt::format("{}: a payload has at least {} octets with its checksum", each.name,
+                               node::smallest_payload + node::seal_size);
+        }
+    }
+    return std::nullopt;
+}
 
 int simulate(const SimulateOptions& options) {
     node::ClientOptions client;
     auto error = make_client_options(options.node, client);
     auto made = error ? ReadScenario{} : make_scenario(options);
     if (!error && !made.scenario) error = made.error;
+    DongleLinkOptions dongle;
+    if (!error) error = make_dongle_link_options(options.dongle, made.scenario->seed, dongle);
+    if (!error && !dongle.link.empty()) error = check_for_dongle(*made.scenario);
     if (error) {
         fmt::print(stderr, "mqttsn sim: {}\n", *error);
         return exit_usage;
     }
-    return Simulation(options, std::move(*made.scenario), std::move(client)).run();
+    return Simulation(options, std::move(*made.scenario), std::move(client), std::move(dongle)).run();
 }
 
 template <class T>
@@ -412,6 +447,7 @@ void add_simulate(CLI::App& program, int& exit_code) {
     add_timer_options(*app, options->node);
     add_fleet_options(*app, *options);
     add_impairment_options(*app, flags);
+    add_dongle_options(*app, options->dongle);
     add_override(*app, "-i,--id-prefix", flags.id_prefix, "Put before all client ids")->type_name("TEXT");
     add_override(*app, "--topic-prefix", flags.topic_prefix, "First level of all topics [sim]")->type_name("TOPIC");
     takes_seconds(add_override(*app, "--seconds", flags.seconds, "End after this time [run until Ctrl-C]"), true);
@@ -436,6 +472,7 @@ void add_simulate(CLI::App& program, int& exit_code) {
         "60s\n"
         "  mqttsn sim --impair \"up PUBREC lose #1-2\" --impair \"down PINGRESP lose 50%\"\n"
         "  mqttsn sim --fault length-0,new-port --fault-share 5%\n"
+        "  mqttsn sim --link xbee --pty ./xbee0 --nodes 20 --noise 1/500 --unplug 20s\n"
         "  mqttsn sim --help-scenario > barn.toml && mqttsn sim --scenario barn.toml --seed 7\n"
         "Exit codes: 0 all connected and nothing lost, 1 otherwise, 2 wrong usage, 3 no gateway answers.");
     app->callback([options, &exit_code] { exit_code = simulate(*options); });

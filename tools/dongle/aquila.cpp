@@ -54,6 +54,7 @@ public:
     std::optional<TimePoint> next_timeout() const noexcept override {
         return earliest(channel_.next_timeout(), later_.next());
     }
+    std::size_t max_frame() const noexcept override { return most_; }
     const DongleCounters& counters() const noexcept override { return counters_; }
 
 private:

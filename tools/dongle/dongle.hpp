@@ -52,6 +52,8 @@ public:
     virtual void from_node(NodeNumber node, Bytes frame, TimePoint now, DongleOutput& out) = 0;
     virtual void timeout(TimePoint now, DongleOutput& out) = 0;
     virtual std::optional<TimePoint> next_timeout() const noexcept = 0;
+    /// The largest message of a node that the module can carry.
+    virtual std::size_t max_frame() const noexcept = 0;
     virtual const DongleCounters& counters() const noexcept = 0;
 };
 

@@ -64,6 +64,7 @@ public:
             next = earliest(next, listener.next_timeout());
         return next;
     }
+    std::size_t max_frame() const noexcept override { return 245; }
     const DongleCounters& counters() const noexcept override { return counters_; }
 
 private:

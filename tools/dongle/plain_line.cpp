@@ -32,6 +32,7 @@ public:
         deliver(frames, out);
     }
     std::optional<TimePoint> next_timeout() const noexcept override { return code_.next_timeout(); }
+    std::size_t max_frame() const noexcept override { return 1000; }
     const DongleCounters& counters() const noexcept override { return counters_; }
 
 private:

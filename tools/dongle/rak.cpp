@@ -38,6 +38,8 @@ public:
         transmit_of_node(node, std::move(packet), size, now);
     }
 
+    std::size_t max_frame() const noexcept override { return most_digits / 2 - 5; }  // without encapsulation
+
 protected:
     void on_line(std::string_view line, bool proper, TimePoint now, DongleOutput& out) override;
     void on_sent(const Channel::Transmission& done, TimePoint now, DongleOutput& out) override {

@@ -53,6 +53,11 @@ public:
         transmit_of_node(node, Buffer(octets.begin(), octets.end()), text.size() + packet_overhead, now);
     }
 
+    std::size_t max_frame() const noexcept override {
+        if (payload_ == PayloadText::raw) return most_characters;
+        return payload_ == PayloadText::hex ? most_characters / 2 : most_characters / 4 * 3;
+    }
+
 protected:
     void on_line(std::string_view line, bool proper, TimePoint now, DongleOutput& out) override;
     void on_unended_line(TimePoint, DongleOutput& out) override { fail(no_line_end, out); }

@@ -87,6 +87,7 @@ public:
     std::optional<TimePoint> next_timeout() const noexcept override {
         return earliest(earliest(later_.next(), channel_.next_timeout()), command_mode_.next_timeout());
     }
+    std::size_t max_frame() const noexcept override { return largest_payload(); }
     const DongleCounters& counters() const noexcept override { return counters_; }
 
 private:
@@ -96,6 +97,11 @@ private:
         NodeNumber to = everyone;
     };
 
+    /// Zigbee's NP is FF because it fragments; without it one packet holds less.
+    std::size_t largest_payload() const {
+        const std::size_t np = settings_.number("NP");
+        return np == 0 ? 100 : np;
+    }
     bool is_802154() const noexcept { return options_.variant == XbeeVariant::legacy_802154; }
     void emit(const Buffer& data, DongleOutput& out) const;
     void on_frame(Bytes data, TimePoint now);
@@ -199,8 +205,7 @@ void Xbee::on_transmit(std::uint8_t type, Bytes data, TimePoint now) {
         ++counters_.malformed;
         return;
     }
-    const std::size_t np = settings_.number("NP");
-    if (reader.rest().size() > (np == 0 ? 100 : np)) return status(sent, delivery::too_large, 0, now);
+    if (reader.rest().size() > largest_payload()) return status(sent, delivery::too_large, 0, now);
     if (sent_.size() >= most_waiting) return status(sent, delivery::no_resource, 0, now);
     const auto node = node_at(address64, address16);
     if (!node) {

@@ -15,6 +15,18 @@ constexpr double first_hour = 8;
 constexpr double empty_battery_v = 2.0;
 constexpr std::string_view number_prefix = "{\"n\":";
 
+constexpr std::string_view seal_prefix = ",\"c\":\"";
+
+unsigned crc16_of(std::string_view text) {
+    unsigned rest = 0xFFFF;
+    for (const char each : text) {
+        rest ^= static_cast<unsigned>(static_cast<unsigned char>(each)) << 8U;
+        for (int bit = 0; bit < 8; ++bit)
+            rest = (rest << 1U ^ ((rest & 0x8000U) != 0 ? 0x1021U : 0U)) & 0xFFFFU;
+    }
+    return rest;
+}
+
 double normal(SmallRandom& random, double deviation) {
     return std::normal_distribution<double>(0, deviation)(random);
 }
@@ -65,6 +77,21 @@ std::string to_json(const Reading& reading, std::size_t size) {
         text.append(missing, ' ');
     }
     return text + "}";
+}
+
+std::string sealed(std::string json) {
+    json.pop_back();
+    return fmt::format("{}{}{:04x}\"}}", json, seal_prefix, crc16_of(json));
+}
+
+bool is_intact(std::string_view json) {
+    const auto seal = json.rfind(seal_prefix);
+    if (seal == std::string_view::npos) return false;
+    return json == sealed(std::string(json.substr(0, seal)) + "}");
+}
+
+std::string to_sealed_json(const Reading& reading, std::size_t size) {
+    return sealed(to_json(reading, size == 0 ? 0 : size - seal_size));
 }
 
 std::optional<std::uint64_t> number_of(std::string_view json) {

@@ -83,3 +83,19 @@ TEST_CASE("the number of a reading is found again") {
     for (const auto* other : {"", "open", "{\"n\":", "{\"n\":12", "{\"n\":x}", "{\"m\":1}", "{\"n\":1]"})
         CHECK_FALSE(number_of(other).has_value());
 }
+
+TEST_CASE("a sealed reading shows whether any octet of it was altered", "[tools]") {
+    node::Readings readings(node::random_of(1, 1, 1), std::chrono::hours(24));
+    const std::string text = node::to_sealed_json(readings.next(std::chrono::seconds(0)), 60);
+    CHECK(text.size() == 60);
+    CHECK(node::is_intact(text));
+    CHECK(node::number_of(text) == 1);
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        std::string altered = text;
+        altered[at] = static_cast<char>(altered[at] ^ 0x01);
+        CHECK_FALSE(node::is_intact(altered));
+        CHECK_FALSE(node::is_intact(text.substr(0, at)));
+    }
+    CHECK(node::sealed("{\"a\":1}") == "{\"a\":1,\"c\":\"cff5\"}");
+    CHECK(node::is_intact(node::sealed("{\"a\":1}")));
+}
