@@ -8,6 +8,7 @@
 namespace {
 
 using mqttsn::tools::add_bench;
+using mqttsn::tools::add_bridge;
 using mqttsn::tools::add_discover;
 using mqttsn::tools::add_dump;
 using mqttsn::tools::add_ports;
@@ -15,7 +16,8 @@ using mqttsn::tools::add_publish;
 using mqttsn::tools::add_simulate;
 using mqttsn::tools::add_subscribe;
 
-constexpr std::array commands{add_publish, add_subscribe, add_discover, add_simulate, add_dump, add_bench, add_ports};
+constexpr std::array commands{add_publish, add_subscribe, add_discover, add_simulate,
+                              add_bridge,  add_dump,      add_bench,    add_ports};
 
 }  // namespace
 

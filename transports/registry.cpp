@@ -1,6 +1,13 @@
 #include "transports/registry.hpp"
 
+#include "transports/radio/aquila.hpp"
+#include "transports/radio/ebyte.hpp"
 #include "transports/radio/framed_line.hpp"
+#include "transports/radio/rak.hpp"
+#include "transports/radio/rn2483.hpp"
+#include "transports/radio/rylr.hpp"
+#include "transports/radio/transparent.hpp"
+#include "transports/radio/xbee.hpp"
 
 #include <algorithm>
 
@@ -8,11 +15,9 @@ namespace mqttsn::transports {
 
 std::span<const DriverKind* const> driver_kinds() {
     static const auto kinds = [] {
-        std::vector<const DriverKind*> list;
-        for (const DriverKind& each : framed_line_kinds())
-            list.push_back(&each);
-        // A kind of link more: its file, and its line here.
-        return list;
+        // A kind of link more: its file, and its name here.
+        return std::vector{&raw_kind(), &slip_kind(),   &hdlc_kind(),  &cobs_kind(),        &xbee_kind(),  &rylr_kind(),
+                           &rak_kind(), &rn2483_kind(), &ebyte_kind(), &transparent_kind(), &aquila_kind()};
     }();
     return kinds;
 }
