@@ -177,11 +177,9 @@ class Dongles(IntegrationTest):
                       {"link": "ebyte", "air_rate": 62500, "rssi_byte": True, "baud": 115200, "turnaround_ms": 10}, sensors=4,
                       sleepers=1, actuators=1, period="3s", retry="2s")
 
-    @unittest.skipUnless("DONGLE_ALL" in os.environ, "not yet proven")
     def test_transparent(self):
         self.run_link("transparent,radio=sik", {"link": "transparent", "baud": 57600}, sensors=4, period="2s", retry="1s")
 
-    @unittest.skipUnless("DONGLE_ALL" in os.environ, "not yet proven")
     def test_aquila(self):
         self.run_link("aquila,boot_ms=0,mtu=100",
                       {"link": "aquila", "boot_delay_ms": 0, "ack_timeout_ms": 500, "mtu": 100}, sensors=6, period="2s",
