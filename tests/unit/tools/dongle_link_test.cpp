@@ -24,11 +24,11 @@ const Buffer node_1 = hex("0001");
 const Buffer node_2 = hex("0002");
 
 struct Place {
-    explicit Place(std::string link) {
+    explicit Place(std::string kind) {
         std::string name = (fs::temp_directory_path() / "dongle-XXXXXX").string();
         REQUIRE(::mkdtemp(name.data()) != nullptr);
         directory = name;
-        options.link = std::move(link);
+        options.link = std::move(kind);
         options.path = (directory / "dongle0").string();
     }
     ~Place() {
