@@ -48,6 +48,10 @@ std::optional<std::string> DongleLink::start(dongle::NodeNumber nodes) {
     auto made = dongle::make_dongle(options_.link, nodes, options_.air);
     if (!made.dongle) return made.error;
     dongle_ = std::move(made.dongle);
+    if (options_.baud != 0) {
+        from_host_.set_baud(options_.baud);
+        to_host_.set_baud(options_.baud);
+    }
     if (auto error = plug()) return error;
     schedule_unplug();
     schedule_reset();
