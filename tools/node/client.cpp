@@ -233,15 +233,14 @@ void Client::work(TimePoint now, Outbox& out) {
     }
     if (pause_until_ && now < *pause_until_) return;
     pause_until_.reset();
+    bool is_message_waiting = false;
     for (std::size_t i = 0; i < jobs_.size();) {
-        if (start(jobs_[i], now, out)) {
+        const bool is_message = jobs_[i].kind == Job::Kind::publish;
+        // Messages keep their order; other requests may pass.
+        if (!(is_message && is_message_waiting) && start(jobs_[i], now, out)) {
             jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(i));
-        } else if (jobs_[i].kind == Job::Kind::publish) {
-            // Messages keep their order; other requests may pass.
-            ++i;
-            while (i < jobs_.size() && jobs_[i].kind == Job::Kind::publish)
-                ++i;
         } else {
+            is_message_waiting = is_message_waiting || is_message;
             ++i;
         }
     }

@@ -493,3 +493,15 @@ TEST_CASE("the largest payload fills the largest datagram, behind a forwarder to
     CHECK(node.out.frames.size() == 1);
     CHECK(node.events() == Texts{"published 1 code 0", "published 2 code 3"});
 }
+
+TEST_CASE("a message does not pass an earlier one, not even behind a request of another kind", "[SN12C-6.6-a]") {
+    Publisher node;
+    node.knows("a", 3);
+    node.knows("b", 4);
+    node.publish("unknown", "1", Qos::at_least_once);
+    CHECK(node.sent() == Texts{"REGISTER #1 id 0 unknown"});
+    node.publish("a", "2", Qos::at_least_once);
+    node.client.subscribe("s", Qos::at_most_once, node.now, node.out);
+    node.publish("a", "3", Qos::at_least_once);
+    CHECK(node.sent() == Texts{"SUBSCRIBE q0 #2 s"});
+}
