@@ -273,6 +273,14 @@ Result<void> Client::repeat(PacketId packet_id, const OutgoingMessage& message, 
     return {};
 }
 
+void Client::release(PacketId packet_id, TimePoint now, Buffer& wire) {
+    const auto found = find_outgoing(packet_id);
+    if (found == outgoing_.end() || found->qos != Qos::exactly_once || !found->packet.empty()) return;
+    found->awaits = Outgoing::Awaits::pubcomp;
+    found->sent = is_connected();
+    if (found->sent) send_acknowledgement(PacketType::pubrel, packet_id, now, wire);
+}
+
 void Client::disconnect(ReasonCode reason, Buffer& wire) {
     encode(options_.version, Disconnect{reason, {}}, wire);
     connection_lost();

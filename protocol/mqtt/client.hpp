@@ -180,6 +180,11 @@ public:
     /// Appends PUBLISH with DUP for a restored publish. Errors: not_connected, packet_too_large; also not_connected
     /// when the id is not of a restored publish.
     Result<void> repeat(PacketId packet_id, const OutgoingMessage& message, TimePoint now, Buffer& wire);
+    /// Gives up a restored publish that nobody repeats: ends its exchange by PUBREL, whether the broker knows it or
+    /// not, so that the packet id does not come again for another message before.
+    void release(PacketId packet_id, TimePoint now, Buffer& wire);
+    /// Own packet ids go on behind this one: the broker may know others of a session whose state is lost.
+    void start_packet_ids_after(PacketId packet_id) noexcept { last_packet_id_ = packet_id; }
 
 private:
     /// An own QoS 1/2 publish on its way.

@@ -133,9 +133,10 @@ void Client::on_publish(const Publish& packet, TimePoint now, Buffer& wire, std:
     if (known != incoming_.end() && known->qos == packet.qos) {
         known->on_this_connection = true;
         if (!known->acknowledged) return;  // the application has it and is not done
-        if (packet.qos == Qos::exactly_once)
+        if (packet.qos == Qos::exactly_once && packet.dup)
             return send_acknowledgement(PacketType::pubrec, packet.packet_id, now, wire);
-        // Acknowledged while the connection was down. Without DUP the id came back for another message.
+        // Acknowledged while the connection was down. Without DUP the id came back for another message: of MQTT 3.1
+        // this is the only sign that the broker forgot the session.
         incoming_.erase(known);
         if (packet.dup) return send_acknowledgement(PacketType::puback, packet.packet_id, now, wire);
     } else if (known != incoming_.end()) {

@@ -173,3 +173,13 @@ TEST_CASE("PUBREC alone gives no place back") {
     talk.acknowledges(1);
     CHECK(talk.hears("32 06 0001 61 0002 00") == broke_protocol);
 }
+
+TEST_CASE("a packet id of a QoS 2 message that comes back without DUP is another message") {
+    MqttTalk talk;
+    REQUIRE(talk.connect(true, accepted) == "connected");
+    CHECK(talk.hears(qos2) == "message 5 q2 a=x");
+    talk.acknowledges(5);
+    CHECK(talk.sent() == pubrec);
+    CHECK(talk.hears(qos2) == "message 5 q2 a=x");
+    CHECK(talk.sent().empty());
+}
