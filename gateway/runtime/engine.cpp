@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 
 #include <csignal>
+#include <random>
 
 namespace mqttsn::gateway {
 
@@ -29,6 +30,8 @@ Engine::Engine(Settings settings, Log& log)
             std::make_unique<transports::SerialTransport>(io_, static_cast<LinkId>(links_.size()), each.link));
     }
     using std::chrono::duration_cast;
+    // Ids that begin at random must not begin alike after every start.
+    settings_.core.seed = std::random_device{}();
     settings_.core.unix_time_at_zero =
         duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()) - now().time_since_epoch();
     Gateway::Naming naming{
