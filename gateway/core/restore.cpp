@@ -101,7 +101,9 @@ void Restoration::resume(Session& session, Turn& turn) {
     }
     session.stored.session = session_fingerprint(session);
     // A late answer to a message of before must not fit one of now.
-    if (session.last_msg_id == 0) session.last_msg_id = static_cast<sn::MsgId>(turn.core.random.below(65535));
+    session.last_msg_id = static_cast<sn::MsgId>(turn.core.random.below(65535));
+    // Nor a packet id for which the broker still awaits PUBREL, because the one that was on disk did not reach it.
+    session.upstream.client().start_packet_ids_after(static_cast<mqtt::PacketId>(turn.core.random.below(65535)));
     drop_incomplete(session);
     for (TakenMessage& each : session.taken.list) {
         each.waited = true;

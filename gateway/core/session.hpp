@@ -64,6 +64,7 @@ struct InboundExchange {
     bool at_broker = false;     ///< QoS 2: the broker has it, PUBREC was sent, PUBREL is awaited
     bool began_asleep = false;  ///< the client listens for the answer although it is asleep (SN12-6.14-c)
     bool restored = false;      ///< QoS 2, from the store, without payload: forwarded when the client repeats it
+    bool is_earlier = false;    ///< begun in an earlier connection, and not continued in this one
 };
 
 /// A QoS 2 delivery that the client was sent before the gateway restarted: when the broker repeats the message, the
@@ -133,6 +134,7 @@ public:
     bool will_owned = false;          ///< the broker has another will than the client wants (SN12-6.4-f)
     bool will_due = false;            ///< lost without a broker connection: arm the will and let it fire
     bool upstream_gone = false;       ///< asleep beyond upstream.grace: told at the next PINGREQ (SN12-6.12-d)
+    std::uint16_t renewals = 0;       ///< SUBSCRIBEs of renew_subscriptions() that the broker has not answered
     bool subscriptions_known = true;  ///< false: the broker kept subscriptions from before this record
     std::uint16_t keep_alive_s = 0;
     std::uint16_t sleep_s = 0;

@@ -35,28 +35,32 @@ void Upstream::accepted() noexcept {
     failures_ = 0;
 }
 
+void Upstream::close() noexcept {
+    unanswered_ = unanswered_ || phase_ == Phase::handshake;
+    client_.connection_lost();
+    phase_ = Phase::closed;
+}
+
 void Upstream::disconnect(mqtt::ReasonCode reason, Outbox& out) {
-    if (phase_ == Phase::ready) {
+    // Also behind a CONNECT without an answer: the broker may have accepted it, and would publish the will.
+    if (phase_ == Phase::ready || phase_ == Phase::handshake) {
         write(out, [&](mqtt::Client& client, Buffer& wire) { client.disconnect(reason, wire); });
     }
     if (phase_ == Phase::ready || phase_ == Phase::handshake || phase_ == Phase::opening) {
         out.upstream.push_back({id_, UpstreamAction::close, 0, 0, owner_});
     }
-    client_.connection_lost();
-    phase_ = Phase::closed;
+    close();
 }
 
 void Upstream::abort(Outbox& out) {
     if (phase_ == Phase::ready || phase_ == Phase::handshake || phase_ == Phase::opening) {
         out.upstream.push_back({id_, UpstreamAction::abort, 0, 0, owner_});
     }
-    client_.connection_lost();
-    phase_ = Phase::closed;
+    close();
 }
 
 void Upstream::lost() noexcept {
-    client_.connection_lost();
-    phase_ = Phase::closed;
+    close();
 }
 
 TimePoint Upstream::back_off(const Timers& timers, Random& random, TimePoint now) {

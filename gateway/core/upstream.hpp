@@ -5,6 +5,8 @@
 #include "gateway/core/outbox.hpp"
 #include "gateway/core/random.hpp"
 
+#include <utility>
+
 namespace mqttsn::gateway {
 
 class Upstream {
@@ -24,6 +26,9 @@ public:
     bool is_ready() const noexcept { return phase_ == Phase::ready; }
     UpstreamId id() const noexcept { return id_; }
     bool is_clean() const noexcept { return clean_; }
+    /// Whether a CONNECT went without its CONNACK since the last call: the broker may have begun a session that the
+    /// next CONNACK calls present.
+    bool take_unanswered() noexcept { return std::exchange(unanswered_, false); }
 
     mqtt::Client& client() noexcept { return client_; }
     const mqtt::Client& client() const noexcept { return client_; }
@@ -69,9 +74,12 @@ private:
     mqtt::Client client_;
     UpstreamId id_ = 0;
     SessionNumber owner_ = 0;
+    void close() noexcept;
+
     std::uint16_t failures_ = 0;
     Phase phase_ = Phase::closed;
     bool clean_ = true;
+    bool unanswered_ = false;
 };
 
 }  // namespace mqttsn::gateway

@@ -60,7 +60,7 @@ TEST_CASE("DISCONNECT is acknowledged in every state and ends the broker connect
     SECTION("connecting, while the broker is asked") {
         talk.hold = {PacketType::connect};
         node.sends(sn::Connect{false, true, sn::protocol_id, 60, "c1"});
-        ending = {"CLOSE"};
+        ending = {"DISCONNECT", "CLOSE"};
     }
     SECTION("connecting again") {
         node.connects_with_will("c1");
@@ -425,4 +425,18 @@ TEST_CASE("a flood from unknown senders gets few replies, costs no record, and d
     CHECK(talk.heard().empty());
     node.sends(sn::Pingreq{});
     node.expects(sn::Pingresp{});
+}
+
+TEST_CASE("DISCONNECT before the broker decided follows the CONNECT there, so that no will appears", "[SN12-6.4-g]") {
+    Talk talk;
+    talk.hold = {mqtt::PacketType::connect};
+    const Device node = talk.device(1);
+    node.sends(sn::Connect{true, true, sn::protocol_id, 60, "c1"});
+    node.expects(sn::WillTopicReq{});
+    node.sends(sn::WillTopic{Qos::at_most_once, false, "w/t"});
+    node.expects(sn::WillMsgReq{});
+    node.sends(sn::WillMsg{as_bytes("gone")});
+    node.sends(sn::Disconnect{});
+    node.expects(sn::Disconnect{});
+    CHECK(talk.heard("c1") == Lines{"CONNECT c1 clean will w/t gone q0", "DISCONNECT", "CLOSE"});
 }

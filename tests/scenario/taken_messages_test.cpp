@@ -345,3 +345,21 @@ TEST_CASE("a full disk refuses what needs it and nothing else", "[SN12-6.6-i][SN
     t.talk.gateway().set_store_failing(false);
     t.publishes(Qos::at_least_once, 1, "x");
 }
+
+TEST_CASE("while a client is asked for its will, what it left behind opens no broker connection", "[SN12-6.3-h]") {
+    Known t;
+    t.broker_goes();
+    t.publishes(Qos::at_least_once, 1, "one");
+    t.node.disconnects();
+    t.talk.reachable = Reachable::yes;
+    t.node.sends(sn::Connect{true, false, sn::protocol_id, 60, "c1"});
+    t.node.expects(sn::WillTopicReq{});
+    t.node.sends(sn::WillTopic{Qos::at_most_once, false, "w/t"});
+    t.node.expects(sn::WillMsgReq{});
+    t.talk.heard();
+    t.talk.advance(5s);
+    CHECK(t.talk.heard("c1").empty());
+    t.node.sends(sn::WillMsg{as_bytes("gone")});
+    t.node.expects(sn::Connack{ReturnCode::accepted});
+    CHECK(t.talk.heard("c1") == Lines{"CONNECT c1 keep will w/t gone q0", "PUBLISH q1 a/b one"});
+}

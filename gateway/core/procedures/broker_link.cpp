@@ -97,8 +97,8 @@ void upstream_accepted(Session& session, const mqtt::Connected& event, Turn& tur
     turn.log(LogLevel::info, session.client_id, "broker connection restored");
     if (!event.session_present) {
         forget_packet_ids(session);
-        subscribe_again(session, turn);
     }
+    renew_subscriptions(session, event.session_present, turn);
     send_waiting_unsubscribes(session, turn);
     forward_taken(session, turn);
 }

@@ -87,8 +87,9 @@ void begin(Session& session, const Route& route, const sn::Connect& request, Tur
     sessions.begin_connecting(route.endpoint);
     session.handshake = std::move(handshake);
 
-    if (session.state == ClientState::lost) {
-        // Whatever was left to do for the earlier connection ends here.
+    if (session.state == ClientState::lost || session.state == ClientState::disconnected) {
+        // Whatever was left to do for the earlier connection ends here, or goes on behind this CONNECT: until the will
+        // is known, nothing may open a broker connection for it.
         for (const Timer timer : {Timer::back_off, Timer::upstream, Timer::grace})
             session.stop(timer);
         if (!session.upstream.is_ready()) session.upstream.abort(turn.out);
@@ -119,6 +120,14 @@ void clear_session(Session& session, Turn& turn) {
     session.last_puback.reset();
     session.last_completed = 0;
     session.held.clear();
+}
+
+// Client and broker may remember a session that this gateway knows nothing of (it restarted without a store): what they
+// know a topic, a message or an exchange by must not come again for another one.
+void avoid_ids_of_earlier_life(Session& session, Random& random) {
+    session.topics.restore_last_assigned(static_cast<sn::TopicId>(random.below(0x8000)));
+    session.last_msg_id = static_cast<sn::MsgId>(random.below(0xFFFF));
+    session.upstream.client().start_packet_ids_after(static_cast<mqtt::PacketId>(random.below(0xFFFF)));
 }
 
 // "Parameters unchanged" of SN12-6.2-i: the broker has the will that the client wants, and nothing is to be discarded.
@@ -190,10 +199,13 @@ void accept_connect(Session& session, bool session_present, Turn& turn) {
         // A REGACK of the earlier connection must not confirm anything in this one.
         if (session.outbound.step == OutboundExchange::Step::register_) session.outbound = {};
     }
+    for (InboundExchange& each : session.inbound)
+        each.is_earlier = true;
     if (handshake->clean_session || handshake->will) {
         session.will = handshake->new_will ? std::make_unique<mqtt::Will>(*handshake->new_will) : nullptr;
     }
     const bool is_new_record = !session.established;
+    if (is_new_record && session_present) avoid_ids_of_earlier_life(session, turn.core.random);
     if (handshake->clean_session || !session_present) {
         session.subscriptions_known = true;
         // Packet ids of a session that the broker forgot may come again for other messages.
@@ -213,7 +225,7 @@ void accept_connect(Session& session, bool session_present, Turn& turn) {
              turn.core.name_of(session.route.endpoint), session.keep_alive_s,
              session.clean_session ? ", clean session" : "");
     send(session, sn::Connack{sn::ReturnCode::accepted}, turn);
-    if (!session_present) subscribe_again(session, turn);
+    renew_subscriptions(session, session_present, turn);
     if (session.upstream.is_clean()) restart_taken(session);
     forward_taken(session, turn);
     resume_delivery(session, turn);

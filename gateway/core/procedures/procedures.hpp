@@ -101,8 +101,9 @@ void client_subscribes(Session& session, const sn::Subscribe& packet, Turn& turn
 void client_unsubscribes(Session& session, const sn::Unsubscribe& packet, Turn& turn);
 void broker_subscribes(Session& session, const mqtt::Subscribed& event, Turn& turn);
 void broker_unsubscribes(Session& session, const mqtt::Unsubscribed& event, Turn& turn);
-/// The broker forgot the session: subscribes again to what the client believes to have.
-void subscribe_again(Session& session, Turn& turn);
+/// After CONNACK: subscribes again to what the client believes to have, if the broker forgot the session, or if an
+/// earlier connection ended before that was known or repaired.
+void renew_subscriptions(Session& session, bool session_present, Turn& turn);
 /// UNSUBSCRIBEs that waited for the broker connection (SN12-6.12-e).
 void send_waiting_unsubscribes(Session& session, Turn& turn);
 /// The broker connection is gone: what waits for it is answered or put back.

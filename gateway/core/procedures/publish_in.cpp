@@ -77,6 +77,7 @@ bool absorb_duplicate(Session& session, const sn::Publish& packet, std::string_v
         if (each.msg_id != packet.msg_id || each.qos != packet.qos) continue;
         if (packet.qos == Qos::at_least_once && !packet.dup) continue;
         ++turn.counters().publish_in_duplicates;
+        each.is_earlier = false;
         if (each.at_broker) {
             send(session, sn::Pubrec{packet.msg_id}, turn);
         } else if (each.restored) {
@@ -91,6 +92,24 @@ bool absorb_duplicate(Session& session, const sn::Publish& packet, std::string_v
         return true;
     }
     return false;
+}
+
+// Nobody repeats it: its packet id becomes free.
+void release_restored(Session& session, const InboundExchange& exchange, Turn& turn) {
+    session.upstream.write(
+        turn.out, [&](mqtt::Client& client, Buffer& wire) { client.release(exchange.packet_id, turn.now, wire); });
+}
+
+// A client that lost its connection may have given up what it began there, and begin it anew under another MsgId: the
+// oldest exchange that waits for such a client makes room. False: there is none.
+bool forget_abandoned(Session& session, Turn& turn) {
+    const auto found = std::ranges::find_if(session.inbound, [](const InboundExchange& each) {
+        return each.is_earlier && (each.at_broker || each.restored);
+    });
+    if (found == session.inbound.end()) return false;
+    if (!found->at_broker) release_restored(session, *found, turn);
+    session.inbound.erase(found);
+    return true;
 }
 
 // delivery.up = "store": the acknowledgement waits for the disk, not for the broker.
@@ -121,7 +140,7 @@ void client_publishes(Session& session, const sn::Publish& packet, Turn& turn) {
     if (needs_answer) {
         if (packet.msg_id == 0) return refuse(session, packet, sn::ReturnCode::not_supported, turn);
         if (absorb_duplicate(session, packet, topic.name, turn)) return;
-        if (session.inbound.size() >= turn.config().limits.inflight_in) {
+        if (session.inbound.size() >= turn.config().limits.inflight_in && !forget_abandoned(session, turn)) {
             ++turn.counters().publish_in_excess;  // the client's retry timer paces it (SN12-6.6-j)
             return;
         }
@@ -139,6 +158,7 @@ void client_publishes(Session& session, const sn::Publish& packet, Turn& turn) {
         if (published.error() == mqtt::ClientError::packet_too_large) {
             return refuse(session, packet, sn::ReturnCode::not_supported, turn);
         }
+        if (published.error() == mqtt::ClientError::in_flight_full) forget_abandoned(session, turn);
         return refuse_for_now(session, packet, turn);
     }
     if (!needs_answer) return;
@@ -175,7 +195,10 @@ void client_releases(Session& session, const sn::Pubrel& packet, Turn& turn) {
         return each.msg_id == packet.msg_id && each.qos == Qos::exactly_once;
     });
     if (found != session.inbound.end()) {
-        if (!found->at_broker) return;  // it has not seen PUBREC yet; completing now would be a lie
+        // It has not seen PUBREC yet: completing now would be a lie. Only of an exchange from the store it may have
+        // one, for an earlier copy of the message; it lets go of the payload, so nobody will repeat that.
+        if (!found->at_broker && !found->restored) return;
+        if (!found->at_broker) release_restored(session, *found, turn);
         session.inbound.erase(found);
     }
     send(session, sn::Pubcomp{packet.msg_id}, turn);

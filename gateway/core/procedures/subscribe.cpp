@@ -104,7 +104,8 @@ void client_subscribes(Session& session, const sn::Subscribe& packet, Turn& turn
 void broker_subscribes(Session& session, const mqtt::Subscribed& event, Turn& turn) {
     const auto wanted = take_pending(session, Kind::subscribe, event.packet_id);
     if (!wanted) {
-        // subscribe_again() asked, not the client.
+        // renew_subscriptions() asked, not the client.
+        if (session.renewals > 0) --session.renewals;
         if (mqtt::is_failure(event.reason)) {
             turn.log(LogLevel::warning, session.client_id,
                      "the broker refused to renew a subscription (reason 0x{:02x})", event.reason);
@@ -198,13 +199,19 @@ void broker_unsubscribes(Session& session, const mqtt::Unsubscribed& event, Turn
     deliver_next(session, turn);
 }
 
-void subscribe_again(Session& session, Turn& turn) {
+void renew_subscriptions(Session& session, bool session_present, Turn& turn) {
+    const bool is_in_doubt = session.upstream.take_unanswered() || session.renewals > 0;
+    session.renewals = 0;
+    if (session_present && !is_in_doubt) return;
     for (const auto& each : session.subscriptions.all()) {
         const auto sent = session.upstream.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {
             return client.subscribe(each.filter, each.granted, turn.now, wire);
         });
-        if (!sent)
+        if (sent) {
+            ++session.renewals;
+        } else {
             turn.log(LogLevel::warning, session.client_id, "cannot renew a subscription: {}", sent.error().message());
+        }
     }
 }
 

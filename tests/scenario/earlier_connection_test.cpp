@@ -1,0 +1,119 @@
+// What a client, or the broker, still remembers of an earlier connection, and the gateway does not.
+#include "tests/support/talk.hpp"
+
+using namespace mqttsn;
+using namespace mqttsn::test;
+using mqtt::PacketType;
+using sn::ReturnCode;
+
+namespace {
+
+sn::Publish publish(sn::TopicId id, Qos qos, sn::MsgId msg_id) {
+    return {.qos = qos, .topic_id = id, .msg_id = msg_id, .data = as_bytes("x")};
+}
+
+gateway::Config with_inflight(std::size_t inflight, bool durable = false) {
+    gateway::Config config = Talk::config();
+    config.limits.inflight_in = inflight;
+    config.durable = durable;
+    return config;
+}
+
+}  // namespace
+
+TEST_CASE("QoS 2 exchanges that a client gave up with its connection make room for new ones", "[SN12-6.6-j]") {
+    Talk talk(with_inflight(2));
+    const Device node = talk.device(1);
+    node.connects("c1", false);
+    const auto id = node.registers("a/b");
+    for (const sn::MsgId msg_id : {sn::MsgId{1}, sn::MsgId{2}}) {
+        node.sends(publish(id, Qos::exactly_once, msg_id));
+        node.expects(sn::Pubrec{msg_id});
+    }
+    node.sends(publish(id, Qos::exactly_once, 3));
+    node.expects_nothing();
+    node.connects("c1", false);
+    node.sends(publish(id, Qos::exactly_once, 2));  // goes on with this one
+    node.expects(sn::Pubrec{2});
+    node.sends(publish(id, Qos::exactly_once, 3));
+    node.expects(sn::Pubrec{3});
+    node.sends(publish(id, Qos::exactly_once, 4));
+    node.expects_nothing();
+    node.sends(sn::Pubrel{2});
+    node.expects(sn::Pubcomp{2});
+}
+
+TEST_CASE("an exchange of before the restart that nobody repeats is ended at the broker", "[SN12-6.6-j][SN12-6.12-f]") {
+    Talk talk(with_inflight(1, true));
+    const Device node = talk.device(1);
+    node.connects("c1", false);
+    const auto id = node.registers("a/b");
+    talk.hold = {PacketType::publish};
+    node.sends(publish(id, Qos::exactly_once, 1));
+    talk.session_present = true;
+    talk.hold = {};
+    talk.crashes_and_restarts();
+    talk.advance(1ms);
+    node.connects("c1", false);
+    talk.heard();
+    node.sends(publish(id, Qos::exactly_once, 2));
+    node.expects(sn::Pubrec{2});
+    // Its packet id is free again, for the broker as well.
+    CHECK(talk.heard("c1") == Lines{"PUBREL", "PUBLISH q2 a/b x", "PUBREL"});
+}
+
+TEST_CASE("without its state the gateway gives no id again that the client may remember", "[SN12-6.12-f]") {
+    Talk talk;
+    const Device node = talk.device(1);
+    node.connects("c1", false);
+    const auto id = node.registers("a/b");
+    talk.session_present = true;
+    talk.crashes_and_restarts();
+    talk.device(2).connects("c2", false);  // the same seed: the second client draws other numbers
+    node.connects("c1", false);
+    CHECK(node.registers("c/d") != id);
+    node.sends(publish(id, Qos::at_least_once, 7));
+    node.expects(sn::Puback{id, 7, ReturnCode::invalid_topic_id});
+}
+
+TEST_CASE("subscriptions are renewed also when the connection broke before the broker answered", "[SN12-6.12-d]") {
+    Talk talk;
+    const Device node = talk.device(1);
+    node.connects("c1", false);
+    node.subscribes("a/#", Qos::at_least_once);
+    // The broker forgot the session, and begins another that its next CONNACK calls present.
+    const auto type = GENERATE(PacketType::connect, PacketType::subscribe);
+    talk.hold = {type};
+    talk.broker_drops("c1");
+    talk.advance(1s);
+    talk.broker_drops("c1");
+    talk.hold = {};
+    talk.session_present = true;
+    talk.heard();
+    talk.advance(2s);
+    CHECK(talk.heard("c1") == Lines{"CONNECT c1 keep", "SUBSCRIBE q1 a/#"});
+    talk.broker_drops("c1");
+    talk.advance(2s);
+    CHECK(talk.heard("c1") == Lines{"CONNECT c1 keep"});
+}
+
+TEST_CASE("PUBREL ends an exchange of before the restart that nobody repeats", "[SN12-6.6-h][SN12-6.12-f]") {
+    Talk talk(with_inflight(1, true));
+    const Device node = talk.device(1);
+    node.connects("c1", false);
+    const auto id = node.registers("a/b");
+    node.sends(publish(id, Qos::exactly_once, 1));
+    node.expects(sn::Pubrec{1});
+    node.sends(sn::Pubrel{1});
+    CHECK(node.discards() == 1);  // PUBCOMP is lost
+    talk.hold = {PacketType::publish};
+    node.sends(publish(id, Qos::exactly_once, 1));  // a copy that comes late
+    talk.session_present = true;
+    talk.hold = {};
+    talk.crashes_and_restarts();
+    talk.advance(1ms);
+    talk.heard();
+    node.sends(sn::Pubrel{1});
+    node.expects(sn::Pubcomp{1});
+    CHECK(talk.heard("c1") == Lines{"PUBREL"});
+}
