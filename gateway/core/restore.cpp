@@ -109,6 +109,8 @@ void Restoration::resume(Session& session, Turn& turn) {
         each.waited = true;
         set_drop_time(session, each, turn.config());
     }
+    for (InboundExchange& each : session.inbound)
+        each.is_earlier = true;
     if (session.clean_session) {
         // The broker forgot the exchanges with the connection: the client's repetition makes them new.
         std::erase_if(session.inbound, [](const InboundExchange& each) { return !each.at_broker; });

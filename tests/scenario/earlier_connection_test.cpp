@@ -117,3 +117,18 @@ TEST_CASE("PUBREL ends an exchange of before the restart that nobody repeats", "
     node.expects(sn::Pubcomp{1});
     CHECK(talk.heard("c1") == Lines{"PUBREL"});
 }
+
+TEST_CASE("after a restart a client that begins anew is not blocked by what it gave up", "[SN12-6.6-j][SN12-6.12-f]") {
+    Talk talk(with_inflight(1, true));
+    const Device node = talk.device(1);
+    node.connects("c1", false);
+    const auto id = node.registers("a/b");
+    talk.hold = {PacketType::publish};
+    node.sends(publish(id, Qos::exactly_once, 1));
+    talk.session_present = true;
+    talk.hold = {};
+    talk.crashes_and_restarts();
+    talk.advance(1ms);
+    node.sends(publish(id, Qos::exactly_once, 2));  // no CONNECT: it has noticed nothing
+    node.expects(sn::Pubrec{2});
+}

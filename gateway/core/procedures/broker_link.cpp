@@ -95,9 +95,7 @@ void upstream_accepted(Session& session, const mqtt::Connected& event, Turn& tur
     if (is_away(session)) return forward_taken(session, turn);
     session.will_owned = false;
     turn.log(LogLevel::info, session.client_id, "broker connection restored");
-    if (!event.session_present) {
-        forget_packet_ids(session);
-    }
+    if (!event.session_present) forget_packet_ids(session);
     renew_subscriptions(session, event.session_present, turn);
     send_waiting_unsubscribes(session, turn);
     forward_taken(session, turn);
