@@ -208,6 +208,7 @@ private:
         std::uint32_t wills_since_death = 0;
         bool has_ended = false;  ///< it sent DISCONNECT
         bool is_connected = false;
+        bool is_connecting = false;  ///< as the gateway has to see it
         bool died_connected = false;
         bool is_troubled = false;  ///< broker or gateway failed since the last CONNACK
 

@@ -53,6 +53,7 @@ void Oracle::gateway_hears(int device, const std::string& route, const sn::Packe
             view.clean_wanted = connect.clean_session;
             // A copy that comes late takes the place of the connection, and is given up without its answers.
             view.died_connected = false;
+            view.is_connecting = true;
             if (connect.clean_session) {
                 view.clean_sent = time_.now();
                 ++view.clean_copies;
@@ -150,6 +151,7 @@ void Oracle::says_reply(int device, View& view, const std::string& route, const 
     using State = View::State;
     const sn::MsgId id = msg_id_of(packet);
     if (const auto* connack = std::get_if<sn::Connack>(&packet)) {
+        view.is_connecting = false;
         if (connack->code != sn::ReturnCode::accepted) {
             if (view.state != State::away) view.state = State::unknown;
             return;
@@ -325,7 +327,7 @@ void Oracle::device_dies(int device) {
     View& view = views_[index(device)];
     view.died_connected = view.is_connected && view.will_confirmed != 0 && view.will_wanted == view.will_confirmed;
     view.wills_since_death = 0;
-    if (view.wills_by_gateway > 0) view.died_connected = false;
+    if (view.wills_by_gateway > 0 || view.is_connecting) view.died_connected = false;
 }
 
 void Oracle::check_will(int device) const {

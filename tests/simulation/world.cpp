@@ -94,6 +94,7 @@ void World::step(TimePoint end) {
 void World::carry_out() {
     if (death_ == Death::before_records) return stop_gateway(true);
     const gateway::Outbox out = std::exchange(out_, {});
+    oracle_.counted(gateway_->counters());
     observe(out);
     if (!out.store.empty()) {
         oracle_.require(plan_.gateway.durable, "records without a store");
@@ -128,7 +129,6 @@ void World::observe(const gateway::Outbox& out) {
 }
 
 void World::check_bounds() {
-    oracle_.counted(gateway_->counters());
     const std::size_t clients = devices_.size();
     oracle_.require(gateway_->session_count() <= clients, "there are more sessions than clients");
     oracle_.require(gate_.waiting() <= clients + 1, "more sessions wait for the disk than there are");
