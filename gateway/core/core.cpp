@@ -30,6 +30,7 @@ bool append_frame(FrameOut frame, const Route& route, const sn::Packet& packet, 
     frame.size = octets.size() - frame.offset;
     turn.out.frames.push_back(frame);
     ++turn.counters().frames_out;
+    turn.core.traffic.count_sent(sn::type_of(packet));
     return true;
 }
 

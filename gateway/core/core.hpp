@@ -7,6 +7,7 @@
 #include "gateway/core/journal.hpp"
 #include "gateway/core/pacer.hpp"
 #include "gateway/core/predefined_topics.hpp"
+#include "gateway/core/report.hpp"
 #include "gateway/core/session_table.hpp"
 #include "gateway/core/timer_heap.hpp"
 
@@ -30,6 +31,7 @@ struct Core {
     const Config config;
     Gateway::Naming naming;
     Counters counters;
+    Traffic traffic;
     PredefinedTopics predefined;
     Random random;
     SessionTable sessions;

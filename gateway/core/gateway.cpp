@@ -130,6 +130,7 @@ void Gateway::State::note_signal(const Route& route, const Signal& signal) {
 
 void Gateway::State::dispatch(const Route& route, const sn::Packet& packet, Turn& turn) {
     const sn::MsgType type = sn::type_of(packet);
+    core.traffic.count_received(type);
     if (is_sent_by_gateways_only(type)) {
         ++core.counters.gateway_only_type;
         return;
@@ -144,6 +145,7 @@ void Gateway::State::dispatch(const Route& route, const sn::Packet& packet, Turn
         link.publish(route, session, *publish, turn);
         if (session != nullptr) {
             session->accepted.untouched = false;
+            session->heard = turn.now;
             restart_supervision(*session, turn);
             touched(*session, turn);
         }
@@ -153,7 +155,10 @@ void Gateway::State::dispatch(const Route& route, const sn::Packet& packet, Turn
         client_connects(route, *connect, turn);
         // Also an earlier client of this route, or a session created just now.
         if (session != nullptr) touched(*session, turn);
-        if (Session* now_here = core.sessions.find(route)) touched(*now_here, turn);
+        if (Session* now_here = core.sessions.find(route)) {
+            now_here->heard = turn.now;
+            touched(*now_here, turn);
+        }
         return;
     }
     const auto* ping = std::get_if<sn::Pingreq>(&packet);
@@ -166,6 +171,7 @@ void Gateway::State::dispatch(const Route& route, const sn::Packet& packet, Turn
         if (needs_client(type)) answer_unknown(route, turn);
         return;
     }
+    named->heard = turn.now;
     if (ping != nullptr) {
         client_pings(*named, route, turn);
     } else {
@@ -356,6 +362,18 @@ std::vector<DeviceSignal> Gateway::signals() const {
 }
 std::size_t Gateway::session_count() const noexcept {
     return state_->core.sessions.size();
+}
+bool Gateway::is_broker_connected() const noexcept {
+    return state_->link.is_ready();
+}
+const Traffic& Gateway::traffic() const noexcept {
+    return state_->core.traffic;
+}
+Totals Gateway::totals() const {
+    return totals_of(state_->core);
+}
+std::vector<DeviceReport> Gateway::devices(std::string_view after, std::size_t limit, TimePoint now) const {
+    return devices_of(state_->core, after, limit, now);
 }
 
 }  // namespace mqttsn::gateway

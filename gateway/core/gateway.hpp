@@ -4,6 +4,7 @@
 #include "gateway/core/config.hpp"
 #include "gateway/core/counters.hpp"
 #include "gateway/core/outbox.hpp"
+#include "gateway/core/report.hpp"
 #include "gateway/core/signal_quality.hpp"
 
 #include <functional>
@@ -64,6 +65,12 @@ public:
     std::size_t session_count() const noexcept;
     /// Clients whose links report signals, in no order.
     std::vector<DeviceSignal> signals() const;
+    /// The gateway's own connection stands.
+    bool is_broker_connected() const noexcept;
+    const Traffic& traffic() const noexcept;
+    /// These two look at every session: for operators' requests, not for every frame.
+    Totals totals() const;
+    std::vector<DeviceReport> devices(std::string_view after, std::size_t limit, TimePoint now) const;
 
 private:
     class State;

@@ -65,6 +65,7 @@ struct InboundExchange {
     bool began_asleep = false;  ///< the client listens for the answer although it is asleep (SN12-6.14-c)
     bool restored = false;      ///< QoS 2, from the store, without payload: forwarded when the client repeats it
     bool is_earlier = false;    ///< begun in an earlier connection, and not continued in this one
+    TimePoint sent_at{};        ///< to the broker; the epoch = not yet
 };
 
 /// A QoS 2 delivery that the client was sent before the gateway restarted: when the broker repeats the message, the
@@ -138,6 +139,7 @@ public:
     bool subscriptions_known = true;  ///< false: the broker kept subscriptions from before this record
     std::uint16_t keep_alive_s = 0;
     std::uint16_t sleep_s = 0;
+    TimePoint heard{};  ///< when the client sent something last; the epoch = not since the gateway started
     Route route;
     std::unique_ptr<mqtt::Will> will;  ///< as stored for the client (SN 6.3)
     std::unique_ptr<Handshake> handshake;

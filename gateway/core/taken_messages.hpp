@@ -24,6 +24,7 @@ struct TakenMessage {
     bool at_broker = false;             ///< QoS 2: PUBREC came, PUBCOMP is awaited; payload and record are gone
     bool restored = false;              ///< QoS 2: was on its way before a restart
     bool waited = false;                ///< the broker was away, or the gateway restarted: its sending is paced
+    TimePoint sent_at{};                ///< to the broker
 };
 
 struct TakenMessages {

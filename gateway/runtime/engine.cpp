@@ -45,6 +45,7 @@ Engine::Engine(Settings settings, Log& log)
 Engine::~Engine() = default;
 
 bool Engine::start() {
+    links_up_.assign(links_.size(), true);
     if (settings_.core.durable && !open_store()) return false;
     for (auto& link : links_) {
         const auto started = link->start(*this);
@@ -61,7 +62,33 @@ bool Engine::start() {
                                            settings_.core.broker.client.version == mqtt::Version::v5     ? "5.0"
                                            : settings_.core.broker.client.version == mqtt::Version::v3_1 ? "3.1"
                                                                                                          : "3.1.1"));
+    start_status_pages();
     return true;
+}
+
+// Devices do not depend on them: without its port the gateway goes on.
+void Engine::start_status_pages() {
+    if (settings_.http_listen.empty()) return;
+    status_pages_ = std::make_unique<StatusPages>(
+        io_, [this] { return snapshot(); }, [this] { return now(); });
+    const std::string failure = status_pages_->start(settings_.http_listen);
+    if (failure.empty()) {
+        log_.write(LogLevel::info, fmt::format("status pages: {}/metrics", status_pages_->url()));
+    } else {
+        log_.write(LogLevel::warning, fmt::format("no status pages on {}", failure));
+        status_pages_.reset();
+    }
+}
+
+Snapshot Engine::snapshot() const {
+    Snapshot snapshot{*gateway_, settings_.core.name, settings_.broker_url, {}, {}, {}, {}};
+    for (std::size_t i = 0; i < links_.size(); ++i)
+        snapshot.links.push_back({links_[i]->traits().name, links_up_[i], links_[i]->counters()});
+    if (store_) {
+        snapshot.store = {store_->counters(), !store_failing_ && !store_->is_full(), gate_.waiting(),
+                          gate_.frames_dropped()};
+    }
+    return snapshot;
 }
 
 bool Engine::open_store() {
@@ -121,6 +148,7 @@ void Engine::on_batch_end() {
 }
 
 void Engine::on_link_state(LinkId link, bool up, const std::string& reason) {
+    links_up_.at(link) = up;
     log_.write(up ? LogLevel::info : LogLevel::error,
                fmt::format("{} is {}: {}", links_.at(link)->traits().name, up ? "up" : "down", reason));
 }
@@ -273,6 +301,7 @@ void Engine::on_signal(int signal) {
 // The loop runs dry when the last broker socket has said its DISCONNECT.
 void Engine::shut_down() {
     shutting_down_ = true;
+    if (status_pages_) status_pages_->stop();
     signals_.clear();  // from here on a second signal ends the process by default
     gateway_->shutdown(now(), out_);
     carry_out();

@@ -6,6 +6,7 @@
 #include "gateway/runtime/broker_socket.hpp"
 #include "gateway/runtime/log.hpp"
 #include "gateway/runtime/settings.hpp"
+#include "gateway/runtime/status_pages.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -40,6 +41,8 @@ private:
 
     TimePoint now() const noexcept;
     bool open_store();
+    void start_status_pages();
+    Snapshot snapshot() const;
     void carry_out();
     void write_records();
     void set_store_failing(bool failing);
@@ -70,7 +73,9 @@ private:
     std::unique_ptr<Store> store_;
     CommitId last_commit_ = 0;
     bool store_failing_ = false;
+    std::vector<bool> links_up_;
     std::unique_ptr<Gateway> gateway_;
+    std::unique_ptr<StatusPages> status_pages_;
     bool flush_scheduled_ = false;
     bool shutting_down_ = false;
 };

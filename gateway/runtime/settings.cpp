@@ -26,6 +26,7 @@ public:
         topics();
         policies();
         state_directory();
+        http();
         const Timers& timers = settings_.core.timers;
         if (timers.upstream_backoff_min > timers.upstream_backoff_max) {
             error("[timers] upstream_backoff_min must not be longer than upstream_backoff_max");
@@ -154,6 +155,14 @@ private:
         const bool is_other = std::filesystem::exists(status) && !std::filesystem::is_directory(status);
         if (is_other || failure == std::errc::not_a_directory) {
             error(fmt::format("[gateway] state_dir = \"{}\": not a directory", settings_.state_dir));
+        }
+    }
+
+    void http() {
+        const std::string& listen = settings_.http_listen;
+        if (!listen.empty() && !transports::parse_socket_address(listen)) {
+            error(
+                fmt::format("[http] listen = \"{}\": expected an address such as \"127.0.0.1:9883\", or \"\"", listen));
         }
     }
 

@@ -42,6 +42,7 @@ struct Settings {
     std::string state_dir;  ///< empty: nothing is kept on disk
     StoreSettings store;    ///< directory is taken from state_dir
     LogSettings log;
+    std::string http_listen = "127.0.0.1:9883";  ///< empty: no status pages
 };
 
 /// All that is wrong, each message ready to print: where, which key, what is allowed.

@@ -44,6 +44,7 @@ class Gateway:
         sections["broker"] = {"url": broker_url, **sections.get("broker", {})}
         sections["timers"] = {**QUICK_TIMERS, **sections.get("timers", {})}
         sections.setdefault("udp", [{"listen": "127.0.0.1:0"}])
+        sections.setdefault("http", {"listen": ""})
         self._listeners = len(sections["udp"])
         (self.directory / "gateway.toml").write_text(toml(sections))
         self.start(ready)

@@ -69,6 +69,7 @@ void repeat_restored(Session& session, InboundExchange& exchange, const sn::Publ
     });
     if (!repeated) return refuse_for_now(session, packet, turn);
     exchange.restored = false;
+    exchange.sent_at = turn.now;
 }
 
 // A repeated PUBLISH is answered from memory and never forwarded (SN12-6.6-g, SN12-6.6-h).
@@ -162,8 +163,12 @@ void client_publishes(Session& session, const sn::Publish& packet, Turn& turn) {
         return refuse_for_now(session, packet, turn);
     }
     if (!needs_answer) return;
-    session.inbound.push_back(
-        {packet.msg_id, packet.topic_id, packet.qos, *published, false, session.state == ClientState::asleep});
+    session.inbound.push_back({.msg_id = packet.msg_id,
+                               .topic_id = packet.topic_id,
+                               .qos = packet.qos,
+                               .packet_id = *published,
+                               .began_asleep = session.state == ClientState::asleep,
+                               .sent_at = turn.now});
     // A broker without this QoS acknowledges nothing: the octets are on their way, that is all it can promise.
     if (*published == 0) broker_acknowledges(session, {0, 0x00}, turn);
 }
@@ -174,6 +179,7 @@ void broker_acknowledges(Session& session, const mqtt::PublishAcknowledged& even
     });
     if (found == session.inbound.end()) return;
     const InboundExchange exchange = *found;
+    if (exchange.packet_id != 0) turn.core.traffic.count_round_trip(exchange.sent_at, turn.now);
     const sn::ReturnCode code = puback_code(event.reason);
     if (exchange.qos == Qos::exactly_once && code == sn::ReturnCode::accepted) {
         found->at_broker = true;

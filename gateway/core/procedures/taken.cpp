@@ -86,6 +86,7 @@ void count_replay(Session& session, TakenMessage& message, Turn& turn) {
 
 // False: nothing more can be sent now.
 bool forward(Session& session, TakenMessage& message, Turn& turn) {
+    message.sent_at = turn.now;
     const mqtt::OutgoingMessage outgoing{message.topic, message.payload, message.qos, message.retain};
     if (message.restored) {
         message.restored = false;
@@ -178,6 +179,7 @@ void replay_taken(Session& session, Turn& turn) {
 bool broker_acknowledges_taken(Session& session, const mqtt::PublishAcknowledged& event, Turn& turn) {
     const auto found = find_on_its_way(session, event.packet_id);
     if (found == session.taken.list.end() || found->at_broker) return false;
+    turn.core.traffic.count_round_trip(found->sent_at, turn.now);
     const bool failed = mqtt::is_failure(event.reason);
     if (failed) {
         ++turn.counters().taken_dropped;

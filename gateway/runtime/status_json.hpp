@@ -1,0 +1,19 @@
+// The state of the gateway as JSON, for programs and for `mqttsn status`.
+#pragma once
+
+#include "gateway/runtime/snapshot.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mqttsn::gateway {
+
+/// `obstacles` is why the gateway is not ready; empty = it is.
+std::string show_status(const Snapshot& snapshot, const std::vector<std::string>& obstacles, const ProcessUsage& usage,
+                        std::string_view version);
+
+/// One page; with `more`, "next" is the client id to ask on after.
+std::string show_devices(const std::vector<DeviceReport>& devices, const std::vector<LinkSnapshot>& links, bool more);
+
+}  // namespace mqttsn::gateway

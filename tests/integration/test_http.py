@@ -1,0 +1,193 @@
+"""The status pages of a running gateway: metrics that move, health, devices as JSON, and bad requests."""
+import http.client
+import json
+import re
+import socket
+import sys
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from integration import IntegrationTest
+from processes import PATIENCE, wait_until
+
+ON = {"http": {"listen": "127.0.0.1:0"}}
+
+
+def port_of(gateway):
+    return int(gateway.wait_for(r"status pages: http://127\.0\.0\.1:(\d+)/metrics").group(1))
+
+
+def get(gateway, target, method="GET"):
+    """(status, headers, body)"""
+    request = urllib.request.Request(f"http://127.0.0.1:{port_of(gateway)}{target}", method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+            return reply.status, reply.headers, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read().decode()
+
+
+def metric(gateway, sample):
+    """The value of a sample such as mqttsn_sessions{state="active"}."""
+    _, _, text = get(gateway, "/metrics")
+    return float(re.search(rf"^{re.escape(sample)} (\S+)$", text, re.M).group(1))
+
+
+def raw(gateway, octets):
+    """Everything that comes back on one connection until the gateway closes it."""
+    with socket.create_connection(("127.0.0.1", port_of(gateway)), timeout=PATIENCE) as connection:
+        connection.sendall(octets)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    return answer
+
+
+class StatusPages(IntegrationTest):
+    def setUp(self):
+        self.broker = self.start_broker()
+        self.gateway = self.start_gateway(self.broker, **ON)
+
+    def test_metrics_move_with_messages(self):
+        watched = ['mqttsn_publish_in_qos1_total', 'mqttsn_messages_received_total{type="PUBLISH"}',
+                   'mqttsn_messages_sent_total{type="PUBACK"}', "mqttsn_broker_round_trip_seconds_count"]
+        device = self.connected(self.gateway)
+        topic = device.register("barn/temperature")
+        before = [metric(self.gateway, each) for each in watched]
+        for _ in range(3):
+            device.publish(topic, b"21.5", qos=1)
+        self.assertEqual([metric(self.gateway, each) for each in watched], [each + 3 for each in before])
+        device.publish(topic, b"21.5", qos=2)
+        self.assertEqual(metric(self.gateway, "mqttsn_broker_round_trip_seconds_count"), before[-1] + 4)
+        self.assertEqual(metric(self.gateway, 'mqttsn_sessions{state="active"}'), 1)
+        self.assertEqual(metric(self.gateway, "mqttsn_broker_connections"), 2)
+        _, headers, text = get(self.gateway, "/metrics")
+        self.assertEqual(headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
+        link = re.search(r'^mqttsn_link_received_frames_total(\{link="udp:127.0.0.1:\d+"\}) (\d+)$', text, re.M)
+        self.assertGreaterEqual(int(link.group(2)), 6)
+        self.assertEqual(metric(self.gateway, "mqttsn_link_up" + link.group(1)), 1)
+        for sample in ("process_resident_memory_bytes", "process_open_fds", "process_max_fds"):
+            self.assertGreater(metric(self.gateway, sample), 0)
+
+    def test_readiness_follows_the_broker_and_the_process_stays_healthy(self):
+        self.assertEqual(get(self.gateway, "/readyz")[::2], (200, "ready\n"))
+        self.broker.stop()
+        wait_until(lambda: get(self.gateway, "/readyz")[0] == 503, "not ready without the broker")
+        self.assertIn(f"no connection to the broker {self.broker.url}", get(self.gateway, "/readyz")[2])
+        self.assertEqual(get(self.gateway, "/healthz")[::2], (200, "ok\n"))
+        self.assertEqual(metric(self.gateway, "mqttsn_broker_up"), 0)
+        status = json.loads(get(self.gateway, "/api/v1/status")[2])
+        self.assertEqual((status["ready"], status["broker"]["connected"]), (False, False))
+        self.broker.start()
+        wait_until(lambda: get(self.gateway, "/readyz")[0] == 200, "ready again with the broker")
+
+    def test_devices_come_in_pages_by_client_id(self):
+        for number in (3, 1, 2):
+            device = self.connected(self.gateway, f"device-{number}", duration=77)
+        device.subscribe("barn/#")
+        first = json.loads(get(self.gateway, "/api/v1/devices?limit=2")[2])
+        self.assertEqual([each["client_id"] for each in first["devices"]], ["device-1", "device-2"])
+        self.assertEqual(first["next"], "device-2")
+        last = json.loads(get(self.gateway, "/api/v1/devices?limit=2&after=device%2D2")[2])
+        self.assertEqual([each["client_id"] for each in last["devices"]], ["device-3"])
+        self.assertIsNone(last["next"])
+        subscriber = first["devices"][1]
+        self.assertEqual((subscriber["state"], subscriber["broker"], subscriber["keep_alive_s"],
+                          subscriber["subscriptions"]), ("active", "ready", 77, 1))
+        self.assertLess(subscriber["heard_s"], PATIENCE)
+        self.assertIn("127.0.0.1", subscriber["address"])
+        device.disconnect(duration=100)
+        asleep = json.loads(get(self.gateway, "/api/v1/devices?after=device-1&limit=1")[2])["devices"][0]
+        self.assertEqual((asleep["state"], asleep["sleep_s"]), ("asleep", 100))
+        sessions = json.loads(get(self.gateway, "/api/v1/status")[2])["sessions"]
+        self.assertEqual((sessions["active"], sessions["asleep"]), (2, 1))
+
+    def test_a_wrong_query_is_explained(self):
+        for query in ("limit=0", "limit=1001", "limit=many", "limit=", "after=%zz", "after=%2", "page=2"):
+            with self.subTest(query=query):
+                code, _, body = get(self.gateway, f"/api/v1/devices?{query}")
+                self.assertEqual(code, 400)
+                self.assertIn(query.split("=")[0], body)
+
+    def test_head_tells_the_length_alone(self):
+        connection = http.client.HTTPConnection("127.0.0.1", port_of(self.gateway), timeout=PATIENCE)
+        self.addCleanup(connection.close)
+        for target, length in (("/healthz", "3"), ("/readyz", "6")):  # both on the same connection
+            connection.request("HEAD", target)
+            reply = connection.getresponse()
+            self.assertEqual((reply.status, reply.headers["Content-Length"], reply.read()), (200, length, b""))
+
+    def test_other_pages_and_methods_are_refused(self):
+        code, _, body = get(self.gateway, "/nowhere")
+        self.assertEqual(code, 404)
+        self.assertIn("/metrics", body)
+        self.assertIn("/metrics", get(self.gateway, "/")[2])
+        code, headers, _ = get(self.gateway, "/metrics", method="DELETE")
+        self.assertEqual((code, headers["Allow"]), (405, "GET, HEAD"))
+
+    def test_requests_that_are_none_are_answered_and_harm_nothing(self):
+        for octets, status in ((b"\x00\xff\x00\r\n\r\n", b"400"), (b"GET /\r\n\r\n", b"400"),
+                               (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", b"431"),
+                               (b"GET / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody", b"413")):
+            with self.subTest(octets=octets[:20]):
+                self.assertRegex(raw(self.gateway, octets), b"^HTTP/1.1 " + status)
+        self.assertEqual(raw(self.gateway, b"GET / HTTP/1.1\r\nHo"), b"")
+        self.assertEqual(get(self.gateway, "/healthz")[0], 200)
+
+    def test_connections_are_bounded(self):
+        port = port_of(self.gateway)
+        held = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) for _ in range(32)]
+        for each in held:
+            self.addCleanup(each.close)
+            each.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertIn(b"200", each.recv(4096))
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as one_more:
+            try:
+                self.assertEqual(one_more.recv(1), b"")
+            except ConnectionResetError:
+                pass
+        held[0].close()
+        self.assertEqual(wait_until(lambda: self.refused(), "a place is free again"), 1)
+        self.assertEqual(self.gateway.terminate(), 0)  # open connections do not hold it
+
+    def refused(self):
+        try:
+            return metric(self.gateway, "mqttsn_http_refused_total")
+        except OSError:
+            return None
+
+
+class WithoutStatusPages(IntegrationTest):
+    def test_a_port_in_use_is_a_warning_with_advice(self):
+        broker = self.start_broker()
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            listen = f"127.0.0.1:{other.getsockname()[1]}"
+            gateway = self.start_gateway(broker, http={"listen": listen})
+            line = gateway.wait_for(r".*no status pages on .*").group(0)
+        self.assertIn(f"{listen}: Address already in use", line)
+        self.assertIn("set [http] listen", line)
+        self.connected(gateway).ping()
+
+    def test_they_can_be_off(self):
+        gateway = self.start_gateway(self.start_broker(), http={"listen": ""})
+        self.connected(gateway).ping()
+        self.assertNotIn("status pages", gateway.log)
+
+    def test_a_store_is_shown(self):
+        broker = self.start_broker()
+        gateway = self.start_gateway(broker, **ON, gateway={"state_dir": str(broker.directory / "state")})
+        self.connected(gateway, clean=False)
+        self.assertEqual(metric(gateway, "mqttsn_store_up"), 1)
+        self.assertGreater(metric(gateway, "mqttsn_store_commits_total"), 0)
+        self.assertGreater(metric(gateway, "mqttsn_store_written_bytes_total"), 0)
+        self.assertTrue(json.loads(get(gateway, "/api/v1/status")[2])["store"]["takes_records"])
+
+
+if __name__ == "__main__":
+    unittest.main()
