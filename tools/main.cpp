@@ -14,17 +14,18 @@ using mqttsn::tools::add_dump;
 using mqttsn::tools::add_ports;
 using mqttsn::tools::add_publish;
 using mqttsn::tools::add_simulate;
+using mqttsn::tools::add_status;
 using mqttsn::tools::add_subscribe;
 
-constexpr std::array commands{add_publish, add_subscribe, add_discover, add_simulate,
-                              add_bridge,  add_dump,      add_bench,    add_ports};
+constexpr std::array commands{add_publish, add_subscribe, add_discover, add_simulate, add_bridge,
+                              add_dump,    add_bench,     add_ports,    add_status};
 
 }  // namespace
 
 int main(int argc, char** argv) {
     CLI::App program(
         "Tools for MQTT-SN networks: publish, subscribe, discover gateways, simulate nodes, decode frames, list serial "
-        "ports.",
+        "ports, watch gateways.",
         "mqttsn");
     program.set_version_flag("-V,--version", "mqttsn " MQTTSN_VERSION);
     program.require_subcommand(1);

@@ -45,7 +45,9 @@ Engine::Engine(Settings settings, Log& log)
 Engine::~Engine() = default;
 
 bool Engine::start() {
-    links_up_.assign(links_.size(), true);
+    // A listener stands from the start; a serial link says when it does.
+    links_up_.assign(links_.size(), false);
+    std::fill_n(links_up_.begin(), settings_.udp.size(), true);
     if (settings_.core.durable && !open_store()) return false;
     for (auto& link : links_) {
         const auto started = link->start(*this);

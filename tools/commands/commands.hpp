@@ -16,5 +16,6 @@ void add_bench(CLI::App& program, int& exit_code);
 void add_ports(CLI::App& program, int& exit_code);
 void add_discover(CLI::App& program, int& exit_code);
 void add_bridge(CLI::App& program, int& exit_code);
+void add_status(CLI::App& program, int& exit_code);
 
 }  // namespace mqttsn::tools
