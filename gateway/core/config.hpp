@@ -143,6 +143,13 @@ struct QosMinusOne {
     std::size_t queue_messages = 100;  ///< kept while the connection is down, oldest dropped first (SN12-7.1-b)
 };
 
+/// What the gateway tells of itself on its own broker connection, retained, for who watches the broker.
+struct BridgeConfig {
+    std::string state_topic;  ///< {"state":"online"} or {"state":"offline"}, also as will; empty = nothing is told
+    std::string info_topic;
+    std::string info;  ///< JSON; empty = not told
+};
+
 struct BrokerConfig {
     mqtt::ClientOptions client;  ///< version, keep_alive …
     std::string client_id_prefix;
@@ -165,6 +172,7 @@ struct Config {
     Timers timers;
     Limits limits;
     QosMinusOne qos_minus_one;
+    BridgeConfig bridge;
     UpstreamDelivery delivery;
     Sleep sleep;
     Awake awake;

@@ -7,10 +7,21 @@
 
 namespace mqttsn::gateway {
 
+namespace {
+
+constexpr std::string_view online = R"({"state":"online"})";
+constexpr std::string_view offline = R"({"state":"offline"})";
+
+}  // namespace
+
 GatewayLink::GatewayLink(const Config& config)
     : upstream_(config.broker.client, 0),
       per_source_(config.qos_minus_one.messages_per_second_per_source,
-                  std::max(1.0, config.qos_minus_one.messages_per_second_per_source), config.limits.tracked_sources) {}
+                  std::max(1.0, config.qos_minus_one.messages_per_second_per_source), config.limits.tracked_sources) {
+    if (config.bridge.state_topic.empty()) return;
+    const Bytes payload = as_bytes(offline);
+    will_ = mqtt::Will{config.bridge.state_topic, Buffer(payload.begin(), payload.end()), Qos::at_least_once, true};
+}
 
 void GatewayLink::start(Turn& turn) {
     open(turn);
@@ -19,6 +30,8 @@ void GatewayLink::start(Turn& turn) {
 void GatewayLink::stop(Turn& turn) {
     attempt_ends_.reset();
     next_attempt_.reset();
+    // DISCONNECT takes the will away.
+    if (upstream_.is_ready()) tell(turn.config().bridge.state_topic, offline, turn);
     upstream_.disconnect(0x00, turn.out);
 }
 
@@ -30,7 +43,8 @@ void GatewayLink::open(Turn& turn) {
 
 void GatewayLink::opened(Turn& turn) {
     const BrokerConfig& broker = turn.config().broker;
-    upstream_.connect({broker.gateway_client_id, true, nullptr, broker.username, broker.password}, turn.now, turn.out);
+    upstream_.connect({broker.gateway_client_id, true, will_ ? &*will_ : nullptr, broker.username, broker.password},
+                      turn.now, turn.out);
 }
 
 void GatewayLink::received(Bytes octets, Turn& turn) {
@@ -48,6 +62,8 @@ void GatewayLink::handle_events(Turn& turn) {
             attempt_ends_.reset();
             failure_logged_ = false;
             turn.log(LogLevel::info, "broker", "connected");
+            tell(turn.config().bridge.state_topic, online, turn);
+            tell(turn.config().bridge.info_topic, turn.config().bridge.info, turn);
             for (const Message& message : std::exchange(waiting_, {}))
                 send(message, turn);
         } else if (const auto* refused = std::get_if<mqtt::Refused>(&event)) {
@@ -78,6 +94,14 @@ void GatewayLink::fail(std::string_view reason, Turn& turn) {
     next_attempt_ = upstream_.back_off(turn.config().timers, turn.core.random, turn.now);
     turn.log(failure_logged_ ? LogLevel::debug : LogLevel::error, "broker", "not connected: {}", reason);
     failure_logged_ = true;
+}
+
+// QoS 0: lost with the connection, and that is told again with the next.
+void GatewayLink::tell(std::string_view topic, std::string_view text, Turn& turn) {
+    if (topic.empty() || text.empty()) return;
+    upstream_.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {
+        return client.publish({topic, as_bytes(text), Qos::at_most_once, true}, turn.now, wire);
+    });
 }
 
 bool GatewayLink::is_allowed(const Endpoint& source, const Turn& turn) const {

@@ -38,10 +38,12 @@ private:
     void open(Turn& turn);
     void handle_events(Turn& turn);
     void fail(std::string_view reason, Turn& turn);
+    void tell(std::string_view topic, std::string_view text, Turn& turn);
     void send(const Message& message, Turn& turn);
     bool is_allowed(const Endpoint& source, const Turn& turn) const;
 
     Upstream upstream_;
+    std::optional<mqtt::Will> will_;
     std::deque<Message> waiting_;
     SourceRateLimit per_source_;
     std::vector<mqtt::Event> events_;

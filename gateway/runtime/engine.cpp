@@ -1,6 +1,7 @@
 #include "gateway/runtime/engine.hpp"
 
 #include "gateway/runtime/link_report.hpp"
+#include "gateway/runtime/status_json.hpp"
 #include "transports/udp.hpp"
 
 #include <fmt/format.h>
@@ -39,6 +40,7 @@ Engine::Engine(Settings settings, Log& log)
         [this](const Endpoint& a, const Endpoint& b) {
             return a.link == b.link && links_.at(a.link)->same_host(a.address, b.address);
         }};
+    settings_.core.bridge.info = show_info(settings_);
     gateway_ = std::make_unique<Gateway>(settings_.core, std::move(naming));
 }
 

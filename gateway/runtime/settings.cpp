@@ -27,6 +27,7 @@ public:
         policies();
         state_directory();
         http();
+        bridge();
         const Timers& timers = settings_.core.timers;
         if (timers.upstream_backoff_min > timers.upstream_backoff_max) {
             error("[timers] upstream_backoff_min must not be longer than upstream_backoff_max");
@@ -164,6 +165,18 @@ private:
             error(
                 fmt::format("[http] listen = \"{}\": expected an address such as \"127.0.0.1:9883\", or \"\"", listen));
         }
+    }
+
+    void bridge() {
+        if (!settings_.status_mqtt) return;
+        const std::string base = fmt::format("{}/{}/bridge/", settings_.status_base_topic, settings_.core.name);
+        settings_.core.bridge.state_topic = base + "state";
+        settings_.core.bridge.info_topic = base + "info";
+        if (is_usable_topic_name(settings_.core.bridge.state_topic)) return;
+        error(
+            fmt::format("[status] base_topic = \"{}\" and [gateway] name = \"{}\" make no topic (no wildcards, valid "
+                        "UTF-8); change them, or set [status] mqtt = false",
+                        settings_.status_base_topic, settings_.core.name));
     }
 
     Settings& settings_;

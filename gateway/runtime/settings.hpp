@@ -43,6 +43,8 @@ struct Settings {
     StoreSettings store;    ///< directory is taken from state_dir
     LogSettings log;
     std::string http_listen = "127.0.0.1:9883";  ///< empty: no status pages
+    bool status_mqtt = true;
+    std::string status_base_topic = "mqttsn";
 };
 
 /// All that is wrong, each message ready to print: where, which key, what is allowed.

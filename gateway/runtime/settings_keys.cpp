@@ -53,7 +53,7 @@ std::span<const SettingKey> setting_keys() {
         add_serial(list);
         add_timers(list);
         add_limits_and_log(list);
-        add_http(list);
+        add_status(list);
         return list;
     }();
     return keys;

@@ -33,7 +33,7 @@ void add_links(std::vector<SettingKey>& keys);
 void add_serial(std::vector<SettingKey>& keys);
 void add_timers(std::vector<SettingKey>& keys);
 void add_limits_and_log(std::vector<SettingKey>& keys);
-void add_http(std::vector<SettingKey>& keys);
+void add_status(std::vector<SettingKey>& keys);
 
 std::span<const SettingKey> setting_keys();
 const SettingKey* find_key(std::string_view section, std::string_view name);

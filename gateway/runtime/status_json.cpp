@@ -99,6 +99,16 @@ std::string show_status(const Snapshot& snapshot, const std::vector<std::string>
     return json::serialize(status) + "\n";
 }
 
+std::string show_info(const Settings& settings) {
+    json::array links;
+    for (const LinkConfig& each : settings.core.links)
+        links.push_back(json::string(each.name));
+    return json::serialize(json::object{{"name", settings.core.name},
+                                        {"version", MQTTSN_VERSION},
+                                        {"gateway_id", settings.core.gateway_id},
+                                        {"links", std::move(links)}});
+}
+
 std::string show_devices(const std::vector<DeviceReport>& devices, const std::vector<LinkSnapshot>& links, bool more) {
     json::array list;
     for (const DeviceReport& each : devices)

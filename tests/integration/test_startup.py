@@ -32,6 +32,7 @@ WRONG = [  # (configuration, line, what the message must say)
     ('[[topic]]\nid = 7\n', 1, r"\[\[topic\]\] needs name"),
     ('[[udp]]\nlisten = "nowhere"\n', None, r'\[\[udp\]\] listen = "nowhere": expected an address'),
     ('[[udp]]\nmulticast = ["192.0.2.1:1883"]\n', None, r'multicast = "192.0.2.1:1883": not a multicast address'),
+    ('[gateway]\nname = "barn #1"\n', None, r'name = "barn #1" make no topic .*set \[status\] mqtt = false'),
     ('[http]\nlisten = "everywhere"\n', None, r'\[http\] listen = "everywhere": expected an address'),
     ('[broker]\nurl = "http://localhost"\n', None, r'\[broker\] url = "http://localhost": unknown scheme'),
     ('[broker]\npassword_file = "/nowhere/at/all"\n', None, r'password_file = "/nowhere/at/all" cannot be read'),

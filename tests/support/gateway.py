@@ -45,6 +45,7 @@ class Gateway:
         sections["timers"] = {**QUICK_TIMERS, **sections.get("timers", {})}
         sections.setdefault("udp", [{"listen": "127.0.0.1:0"}])
         sections.setdefault("http", {"listen": ""})
+        sections.setdefault("status", {"mqtt": False})  # applications of tests see messages of devices alone
         self._listeners = len(sections["udp"])
         (self.directory / "gateway.toml").write_text(toml(sections))
         self.start(ready)
