@@ -233,8 +233,12 @@ class WithoutStatusPages(IntegrationTest):
 
     def test_a_store_is_shown(self):
         broker = self.start_broker()
-        gateway = self.start_gateway(broker, **ON, gateway={"state_dir": str(broker.directory / "state")})
-        self.connected(gateway, clean=False)
+        gateway = self.start_gateway(broker, **ON, gateway={"state_dir": str(broker.directory / "state")},
+                                     delivery={"up": "store"})
+        device = self.connected(gateway, clean=False)
+        device.publish(device.register("barn/temperature"), b"21.5", qos=1)
+        wait_until(lambda: metric(gateway, "mqttsn_broker_round_trip_seconds_count") == 1, "the broker has the message")
+        self.assertEqual(metric(gateway, "mqttsn_taken_waiting"), 0)
         self.assertEqual(metric(gateway, "mqttsn_store_up"), 1)
         self.assertGreater(metric(gateway, "mqttsn_store_commits_total"), 0)
         self.assertGreater(metric(gateway, "mqttsn_store_written_bytes_total"), 0)
