@@ -133,6 +133,7 @@ int Engine::run() {
     wait_for_signals();
     gateway_->start(now(), out_);
     carry_out();
+    service_.ready();
     io_.run();
     return 0;
 }
@@ -306,6 +307,7 @@ void Engine::on_signal(int signal) {
 void Engine::shut_down() {
     shutting_down_ = true;
     if (status_pages_) status_pages_->stop();
+    service_.stopping();
     signals_.clear();  // from here on a second signal ends the process by default
     gateway_->shutdown(now(), out_);
     carry_out();
@@ -320,6 +322,11 @@ void Engine::shut_down() {
     if (!resolver_.is_busy()) return;
     last_call_.expires_after(closing_time);
     last_call_.async_wait([this](boost::system::error_code) { io_.stop(); });
+}
+
+std::string Engine::status() const {
+    return fmt::format("{} clients known, broker {}{}", gateway_->session_count(), settings_.broker_url,
+                       store_failing_ ? ", the store fails" : "");
 }
 
 void Engine::log_counters() {

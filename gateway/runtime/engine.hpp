@@ -5,6 +5,7 @@
 #include "gateway/core/output_gate.hpp"
 #include "gateway/runtime/broker_socket.hpp"
 #include "gateway/runtime/log.hpp"
+#include "gateway/runtime/service_notify.hpp"
 #include "gateway/runtime/settings.hpp"
 #include "gateway/runtime/status_pages.hpp"
 
@@ -54,6 +55,7 @@ private:
     void on_signal(int signal);
     void shut_down();
     void log_counters();
+    std::string status() const;
 
     Settings settings_;
     Log& log_;
@@ -76,6 +78,7 @@ private:
     std::vector<bool> links_up_;
     std::unique_ptr<Gateway> gateway_;
     std::unique_ptr<StatusPages> status_pages_;
+    ServiceNotify service_{io_, [this] { return status(); }};
     bool flush_scheduled_ = false;
     bool shutting_down_ = false;
 };
