@@ -181,4 +181,10 @@ struct Config {
     std::uint64_t seed = 1;           ///< of jitter and generated ids: same seed, same behaviour
 };
 
+/// The part of Config that may change while the gateway runs: no session depends on what it was before.
+struct Reconfiguration {
+    std::vector<PredefinedTopic> topics;
+    Limits limits;
+};
+
 }  // namespace mqttsn::gateway

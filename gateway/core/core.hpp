@@ -17,7 +17,7 @@ namespace mqttsn::gateway {
 
 struct Core {
     Core(Config configuration, Gateway::Naming names)
-        : config(std::move(configuration)),
+        : own_config_(std::move(configuration)),
           naming(std::move(names)),
           predefined(config.topics),
           random(config.seed),
@@ -28,7 +28,17 @@ struct Core {
             link_limits.push_back(each.max_frame);
     }
 
-    const Config config;
+    void reconfigure(Reconfiguration changed) {
+        own_config_.topics = std::move(changed.topics);
+        own_config_.limits = changed.limits;
+        predefined = PredefinedTopics(config.topics);
+    }
+
+private:
+    Config own_config_;
+
+public:
+    const Config& config = own_config_;
     Gateway::Naming naming;
     Counters counters;
     Traffic traffic;

@@ -2,9 +2,25 @@
 
 namespace mqttsn::gateway {
 
+namespace {
+
+RateLimit total_limit(const Limits& limits) {
+    return {limits.searchgw_per_second, limits.searchgw_per_second};
+}
+
+SourceRateLimit source_limit(const Limits& limits) {
+    return {1.0, 1.0, limits.tracked_sources};
+}
+
+}  // namespace
+
 Discovery::Discovery(const Config& config)
-    : total_(config.limits.searchgw_per_second, config.limits.searchgw_per_second),
-      per_source_(1.0, 1.0, config.limits.tracked_sources) {}
+    : total_(total_limit(config.limits)), per_source_(source_limit(config.limits)) {}
+
+void Discovery::reconfigure(const Config& config) {
+    total_ = total_limit(config.limits);
+    per_source_ = source_limit(config.limits);
+}
 
 void Discovery::set_reachable(bool reachable, Turn& turn) {
     reachable_ = reachable;

@@ -9,6 +9,8 @@ namespace mqttsn::gateway {
 class Discovery {
 public:
     explicit Discovery(const Config& config);
+    /// The limits are others now.
+    void reconfigure(const Config& config);
 
     /// Only a gateway with a broker is worth finding (SN12-6.1-b). Becoming reachable emits the first ADVERTISE.
     void set_reachable(bool reachable, Turn& turn);

@@ -41,25 +41,37 @@ bool is_sent_by_gateways_only(sn::MsgType type) {
     }
 }
 
+/// What keeps strangers from costing much.
+struct Guards {
+    explicit Guards(const Config& config)
+        : unknown_total(config.limits.replies_to_unknown_per_second, config.limits.replies_to_unknown_per_second),
+          unknown_per_source(1.0 / std::chrono::duration<double>(config.timers.retry).count(), 1.0,
+                             config.limits.tracked_sources),
+          flood(config.limits.frames_per_second_per_source, 2 * config.limits.frames_per_second_per_source,
+                config.limits.tracked_sources) {}
+
+    RateLimit unknown_total;
+    SourceRateLimit unknown_per_source;
+    SourceRateLimit flood;
+};
+
 }  // namespace
 
 class Gateway::State {
 public:
     State(Config config, Naming naming)
-        : core(std::move(config), std::move(naming)),
-          link(core.config),
-          discovery(core.config),
-          unknown_total_(core.config.limits.replies_to_unknown_per_second,
-                         core.config.limits.replies_to_unknown_per_second),
-          unknown_per_source_(1.0 / std::chrono::duration<double>(core.config.timers.retry).count(), 1.0,
-                              core.config.limits.tracked_sources),
-          flood_(core.config.limits.frames_per_second_per_source, 2 * core.config.limits.frames_per_second_per_source,
-                 core.config.limits.tracked_sources) {}
+        : core(std::move(config), std::move(naming)), link(core.config), discovery(core.config), guards_(core.config) {}
 
     void on_frame(const FrameInfo& info, Bytes datagram, Turn& turn);
     void on_upstream_data(UpstreamId id, Bytes octets, Turn& turn);
     void on_upstream_closed(UpstreamId id, std::string_view reason, Turn& turn);
     void timeout(Turn& turn);
+    void reconfigure(Reconfiguration changed) {
+        core.reconfigure(std::move(changed));
+        link.reconfigure(core.config);
+        discovery.reconfigure(core.config);
+        guards_ = Guards(core.config);
+    }
 
     /// After every input: erases ended sessions, follows the broker's reachability.
     void finish(Turn& turn);
@@ -82,9 +94,7 @@ private:
     void answer_unknown(const Route& route, Turn& turn);
     void mqtt_timeout(Session& session, Turn& turn);
 
-    RateLimit unknown_total_;
-    SourceRateLimit unknown_per_source_;
-    SourceRateLimit flood_;
+    Guards guards_;
     std::vector<mqtt::Event> events_;
     bool was_reachable_ = false;
 };
@@ -98,7 +108,7 @@ void Gateway::State::on_frame(const FrameInfo& info, Bytes datagram, Turn& turn)
         ++core.counters.oversized;
         return;
     }
-    if (core.config.limits.frames_per_second_per_source > 0 && !flood_.allow({info.from, {}}, turn.now)) {
+    if (core.config.limits.frames_per_second_per_source > 0 && !guards_.flood.allow({info.from, {}}, turn.now)) {
         ++core.counters.flood_dropped;
         return;
     }
@@ -182,7 +192,7 @@ void Gateway::State::dispatch(const Route& route, const sn::Packet& packet, Turn
 
 void Gateway::State::answer_unknown(const Route& route, Turn& turn) {
     ++core.counters.unknown_sender;
-    if (!unknown_per_source_.allow(route, turn.now) || !unknown_total_.allow(turn.now)) {
+    if (!guards_.unknown_per_source.allow(route, turn.now) || !guards_.unknown_total.allow(turn.now)) {
         ++core.counters.disconnects_suppressed;
         return;
     }
@@ -336,6 +346,10 @@ std::optional<TimePoint> Gateway::next_timeout() const noexcept {
 
 void Gateway::set_store_failing(bool failing) noexcept {
     state_->core.store_failing = failing;
+}
+
+void Gateway::reconfigure(Reconfiguration changed) {
+    state_->reconfigure(std::move(changed));
 }
 
 void Gateway::shutdown(TimePoint now, Outbox& out) {

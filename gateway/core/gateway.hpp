@@ -57,6 +57,10 @@ public:
     /// CONNECT, new topic ids, SUBSCRIBE, QoS 2, and messages for the store. The rest goes on.
     void set_store_failing(bool failing) noexcept;
 
+    /// From the next input on. Nobody is disconnected, and nothing that is above a lower limit already is taken away. A
+    /// subscription through a predefined id that now means something else goes on under a normal id.
+    void reconfigure(Reconfiguration changed);
+
     /// Orderly end (SIGTERM): DISCONNECT to the broker, no wills (SN12-6.4-g), and to active clients. With a store the
     /// clients are told nothing: the gateway that starts again knows them.
     void shutdown(TimePoint now, Outbox& out);

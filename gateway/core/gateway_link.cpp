@@ -12,15 +12,22 @@ namespace {
 constexpr std::string_view online = R"({"state":"online"})";
 constexpr std::string_view offline = R"({"state":"offline"})";
 
+SourceRateLimit source_limit(const Config& config) {
+    const double rate = config.qos_minus_one.messages_per_second_per_source;
+    return {rate, std::max(1.0, rate), config.limits.tracked_sources};
+}
+
 }  // namespace
 
 GatewayLink::GatewayLink(const Config& config)
-    : upstream_(config.broker.client, 0),
-      per_source_(config.qos_minus_one.messages_per_second_per_source,
-                  std::max(1.0, config.qos_minus_one.messages_per_second_per_source), config.limits.tracked_sources) {
+    : upstream_(config.broker.client, 0), per_source_(source_limit(config)) {
     if (config.bridge.state_topic.empty()) return;
     const Bytes payload = as_bytes(offline);
     will_ = mqtt::Will{config.bridge.state_topic, Buffer(payload.begin(), payload.end()), Qos::at_least_once, true};
+}
+
+void GatewayLink::reconfigure(const Config& config) {
+    per_source_ = source_limit(config);
 }
 
 void GatewayLink::start(Turn& turn) {

@@ -12,6 +12,8 @@ namespace mqttsn::gateway {
 class GatewayLink {
 public:
     explicit GatewayLink(const Config& config);
+    /// The limits are others now.
+    void reconfigure(const Config& config);
 
     void start(Turn& turn);
     void stop(Turn& turn);

@@ -25,8 +25,10 @@ sn::Packet present_packet(Session& session) {
 
 }  // namespace
 
-std::optional<TopicForm> known_form(Session& session, const Delivery& delivery) {
-    if (const auto predefined = session.subscriptions.predefined_id(delivery.topic)) {
+std::optional<TopicForm> known_form(Session& session, const Delivery& delivery, const Turn& turn) {
+    // The table may have changed since the client subscribed: by a reload, or before a restart.
+    if (const auto predefined = session.subscriptions.predefined_id(delivery.topic);
+        predefined && turn.core.predefined.find(session.client_id, *predefined) == delivery.topic) {
         return TopicForm{sn::TopicIdType::predefined, *predefined};
     }
     const auto normal = session.topics.find(std::string_view(delivery.topic));

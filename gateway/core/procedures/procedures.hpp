@@ -93,7 +93,7 @@ struct TopicForm {
     sn::TopicIdType type;
     sn::TopicId id;
 };
-std::optional<TopicForm> known_form(Session& session, const Delivery& delivery);
+std::optional<TopicForm> known_form(Session& session, const Delivery& delivery, const Turn& turn);
 
 // ---- subscribe.cpp: SN 6.9 ----
 

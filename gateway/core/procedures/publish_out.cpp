@@ -89,7 +89,7 @@ bool advance(Session& session, Turn& turn) {
         return true;
     }
     if (is_awaiting_suback(session, front.topic)) return false;
-    const auto form = known_form(session, front);
+    const auto form = known_form(session, front, turn);
     if (!form) {
         if (start_register(session, turn)) return false;
         turn.log(LogLevel::warning, session.client_id, "delivery on {} abandoned: its topic cannot be registered",
@@ -213,8 +213,10 @@ void client_acknowledges(Session& session, const sn::Puback& packet, Turn& turn)
         return;
     }
     if (packet.code == sn::ReturnCode::invalid_topic_id) {
-        // Normal and predefined ids never share a number (SN12-6.7-b), so the number tells the table.
-        if (session.topics.find(packet.topic_id) != nullptr) {
+        // Normal and predefined ids share no number (SN12-6.7-b) unless a reload made a number predefined that was
+        // given out already; otherwise the number tells the table.
+        const bool is_predefined = is_ours && exchange.type == sn::TopicIdType::predefined;
+        if (!is_predefined && session.topics.find(packet.topic_id) != nullptr) {
             session.topics.unconfirm(packet.topic_id);
         } else {
             session.subscriptions.forget_predefined(packet.topic_id);
