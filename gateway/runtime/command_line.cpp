@@ -56,7 +56,8 @@ void describe(CLI::App& app, Flags& flags) {
         "  mqttsn-gateway --state-dir /var/lib/mqttsn-gateway\n"
         "  mqttsn-gateway --config gateway.toml --log-level debug\n"
         "  mqttsn-gateway --help-config > gateway.toml\n\n"
-        "Signals: SIGTERM and SIGINT end in order (a second one at once), SIGUSR1 logs the counters.\n"
+        "Signals: SIGTERM and SIGINT end in order (a second one at once), SIGUSR1 logs the counters,\n"
+        "SIGHUP reads the configuration again: topics, limits, log level and certificates change without a restart.\n"
         "Exit codes: 0 ended in order, 1 could not start or go on, 2 wrong usage or configuration.");
 }
 

@@ -1,10 +1,12 @@
 #include "gateway/runtime/engine.hpp"
 
 #include "gateway/runtime/link_report.hpp"
+#include "gateway/runtime/reload.hpp"
 #include "gateway/runtime/status_json.hpp"
 #include "transports/udp.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/post.hpp>
 
 #include <csignal>
@@ -128,7 +130,7 @@ void Engine::set_store_failing(bool failing) {
 
 int Engine::run() {
     std::signal(SIGPIPE, SIG_IGN);
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1})
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGHUP})
         signals_.add(signal);
     wait_for_signals();
     gateway_->start(now(), out_);
@@ -299,8 +301,32 @@ void Engine::on_signal(int signal) {
         log_counters();
         return wait_for_signals();
     }
+    if (signal == SIGHUP) {
+        reload();
+        return wait_for_signals();
+    }
     log_.write(LogLevel::info, fmt::format("ending in order ({})", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
     shut_down();
+}
+
+// Sessions and their connections go on with what the new configuration says.
+void Engine::reload() {
+    if (!read_again_) return;
+    service_.reloading();
+    CommandLine read = read_again_();
+    if (read.exit_code) {
+        log_.write(LogLevel::error, fmt::format("the new configuration is refused and the old one stays:\n{}",
+                                                read.output.substr(0, read.output.find_last_not_of('\n') + 1)));
+    } else {
+        const auto waiting = take_over(settings_, std::move(read.settings));
+        gateway_->reconfigure({settings_.core.topics, settings_.core.limits});
+        log_.reconfigure(settings_.log);
+        log_.write(LogLevel::info, "the configuration is read again: topics, limits, log and certificates");
+        if (!waiting.empty()) {
+            log_.write(LogLevel::warning, fmt::format("takes effect at the next start: {}", fmt::join(waiting, ", ")));
+        }
+    }
+    service_.ready();
 }
 
 // The loop runs dry when the last broker socket has said its DISCONNECT.

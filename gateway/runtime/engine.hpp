@@ -4,6 +4,7 @@
 #include "gateway/core/gateway.hpp"
 #include "gateway/core/output_gate.hpp"
 #include "gateway/runtime/broker_socket.hpp"
+#include "gateway/runtime/command_line.hpp"
 #include "gateway/runtime/log.hpp"
 #include "gateway/runtime/service_notify.hpp"
 #include "gateway/runtime/settings.hpp"
@@ -23,6 +24,9 @@ class Engine final : private transports::FrameHandler, private OutputGate::Exit 
 public:
     Engine(Settings settings, Log& log);
     ~Engine() override;
+
+    /// What SIGHUP reads the configuration with. Without it SIGHUP changes nothing.
+    void reload_from(std::function<CommandLine()> read) { read_again_ = std::move(read); }
 
     /// Reads the store, opens all links. False (after logging why) when one cannot be opened.
     bool start();
@@ -53,6 +57,7 @@ private:
     void rearm();
     void wait_for_signals();
     void on_signal(int signal);
+    void reload();
     void shut_down();
     void log_counters();
     std::string status() const;
@@ -79,6 +84,7 @@ private:
     std::unique_ptr<Gateway> gateway_;
     std::unique_ptr<StatusPages> status_pages_;
     ServiceNotify service_{io_, [this] { return status(); }};
+    std::function<CommandLine()> read_again_;
     bool flush_scheduled_ = false;
     bool shutting_down_ = false;
 };

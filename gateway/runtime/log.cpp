@@ -46,10 +46,8 @@ std::string_view journal_prefix(LogLevel level) {
 class Log::Lines {
 public:
     Lines(const LogSettings& settings, bool to_journal)
-        : to_journal_(to_journal),
-          limit_(settings.per_subject_per_second, settings.per_subject_burst),
-          logger_("gateway", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
-        logger_.set_level(level_of(settings.level));
+        : to_journal_(to_journal), logger_("gateway", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+        reconfigure(settings);
         logger_.set_pattern(to_journal ? "%v" : "%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %v");
     }
 
@@ -58,7 +56,7 @@ public:
     }
     void entry(const LogEntry& entry, TimePoint now) {
         if (!logger_.should_log(level_of(entry.level))) return;
-        const auto verdict = limit_.judge(entry.subject, now);
+        const auto verdict = limit_->judge(entry.subject, now);
         if (!verdict.pass) return;
         if (verdict.suppressed != 0) {
             line(entry.level,
@@ -68,10 +66,14 @@ public:
         }
     }
     void flush() { logger_.flush(); }
+    void reconfigure(const LogSettings& settings) {
+        limit_ = std::make_unique<LogLimit>(settings.per_subject_per_second, settings.per_subject_burst);
+        logger_.set_level(level_of(settings.level));
+    }
 
 private:
     bool to_journal_;
-    LogLimit limit_;
+    std::unique_ptr<LogLimit> limit_;
     spdlog::logger logger_;
 };
 
@@ -93,6 +95,9 @@ void Log::write(const LogEntry& entry, std::chrono::steady_clock::time_point now
 }
 void Log::flush() {
     lines_->flush();
+}
+void Log::reconfigure(const LogSettings& settings) {
+    lines_->reconfigure(settings);
 }
 
 }  // namespace mqttsn::gateway

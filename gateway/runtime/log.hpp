@@ -30,6 +30,8 @@ public:
     /// A line about one device or address. Above the rate it is counted, and the count is said with its next line.
     void write(const LogEntry& entry, std::chrono::steady_clock::time_point now);
     void flush();
+    /// Level and limits from the next line on.
+    void reconfigure(const LogSettings& settings);
 
 private:
     class Lines;

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
     Log log(command_line.settings.log, Log::is_journal());
     raise_file_limit(command_line.settings, log);
     Engine engine(std::move(command_line.settings), log);
+    engine.reload_from([argc, argv] { return read_command_line(argc, argv); });
     if (!engine.start()) return 1;
     return engine.run();
 }

@@ -96,6 +96,10 @@ class Gateway:
     def is_running(self):
         return self._process.is_running()
 
+    def hang_up(self):
+        """Has it read its configuration again."""
+        self._process.signal(signal.SIGHUP)
+
     def counters(self):
         """What it counted so far, by name; those at zero are absent."""
         seen = len(self._process.lines)
