@@ -19,8 +19,7 @@ SourceRateLimit source_limit(const Config& config) {
 
 }  // namespace
 
-GatewayLink::GatewayLink(const Config& config)
-    : upstream_(config.broker.client, 0), per_source_(source_limit(config)) {
+GatewayLink::GatewayLink(const Config& config) : upstream_(config.broker.client, 0), per_source_(source_limit(config)) {
     if (config.bridge.state_topic.empty()) return;
     const Bytes payload = as_bytes(offline);
     will_ = mqtt::Will{config.bridge.state_topic, Buffer(payload.begin(), payload.end()), Qos::at_least_once, true};

@@ -17,14 +17,28 @@ bool is_tls(const SettingKey& key) {
 }
 
 // A list of tables, as settings that each have one element of it: where a key of such a list looks.
-std::vector<Settings> elements(const std::string& section, const Settings& settings) {
-    std::vector<Settings> list;
-    if (section != "[udp]") return list;
-    for (const UdpSettings& each : settings.udp) {
-        list.emplace_back();
-        list.back().udp = {each};
+template <class List>
+std::vector<Settings> one_by_one(const Settings& settings, List&& list) {
+    std::vector<Settings> result;
+    for (const auto& each : list(settings)) {
+        result.emplace_back();
+        list(result.back()) = {each};
     }
-    return list;
+    return result;
+}
+
+std::vector<Settings> elements(const std::string& section, const Settings& settings) {
+    if (section == "[udp]")
+        return one_by_one(
+            settings, [](auto& in) -> auto& { return in.udp; });
+    if (section == "[serial]")
+        return one_by_one(
+            settings, [](auto& in) -> auto& { return in.serial; });
+    if (section == "[delivery.policy]") {
+        return one_by_one(
+            settings, [](auto& in) -> auto& { return in.core.delivery.policies; });
+    }
+    return {};
 }
 
 bool differs(const SettingKey& key, const Settings& running, const Settings& fresh) {

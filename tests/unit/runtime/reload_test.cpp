@@ -89,7 +89,7 @@ TEST_CASE("every key is either taken over or compared") {
             compared_lists.insert(key.section);
         }
     }
-    CHECK(compared_lists == std::set<std::string>{"[udp]"});
+    CHECK(compared_lists == std::set<std::string>{"[delivery.policy]", "[serial]", "[udp]"});
     CHECK(sections == std::set<std::string>{"broker", "limits", "log", "[topic]"});
     CHECK(take_over(running, completed()) == Names{});
 }

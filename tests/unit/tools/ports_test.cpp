@@ -9,7 +9,7 @@ using namespace mqttsn::tools;
 
 namespace {
 
-transports::ListedPort dongle() {
+transports::ListedPort usb_stick() {
     transports::ListedPort port;
     port.device = "/dev/ttyUSB0";
     port.by_id = "/dev/serial/by-id/usb-Silicon_Labs_CP2102N_a0b1-if00-port0";
@@ -21,7 +21,7 @@ transports::ListedPort dongle() {
 }  // namespace
 
 TEST_CASE("a USB port is listed with its ids and the line for the configuration") {
-    const std::string text = describe_ports({dongle()});
+    const std::string text = describe_ports({usb_stick()});
     CHECK(text.find("/dev/ttyUSB0\n    usb 10c4:ea60, Silicon Labs, -, serial number a0b1\n") == 0);
     CHECK(text.find("    device = \"/dev/serial/by-id/usb-Silicon_Labs_CP2102N_a0b1-if00-port0\"\n") !=
           std::string::npos);
@@ -40,7 +40,7 @@ TEST_CASE("no port is said in words") {
 }
 
 TEST_CASE("ports as JSON keep what is unknown null") {
-    const std::string text = to_json({dongle()});
+    const std::string text = to_json({usb_stick()});
     CHECK(text.find(R"("vendor_id":"10c4","product_id":"ea60","manufacturer":"Silicon Labs","product":null)") !=
           std::string::npos);
     transports::ListedPort port;
