@@ -138,7 +138,8 @@ class BadNetworks(IntegrationTest):
         for number in range(3):
             application.publish("wanderer", b"%d" % number, qos=number)
         nat.rebind()
-        received = device.wake()
+        received = []
+        wait_until(lambda: received.extend(device.wake()) or len(received) == 3, "the messages of its sleep")
         self.assertEqual([each.payload for each in received], [b"0", b"1", b"2"])
         nat.rebind()
         self.assertEqual(device.wake(), [])

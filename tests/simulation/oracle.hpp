@@ -195,6 +195,7 @@ private:
         TimePoint last_sending{};
 
         TimePoint last_heard{};
+        std::vector<TimePoint> heard;  ///< of the last second, and the one before
         std::uint16_t keep_alive_s = 0;
         std::uint16_t sleep_s = 0;
         bool sleep_asked = false;  ///< the input being processed is DISCONNECT with a duration
@@ -222,6 +223,7 @@ private:
         std::vector<std::string> unsubscribed;
     };
 
+    void hear_from(View& view);
     static std::size_t index(int device) { return static_cast<std::size_t>(device); }
     static std::uint32_t key(sn::MsgType type, sn::MsgId id = 0) {
         return static_cast<std::uint32_t>(type) << 16U | id;

@@ -111,7 +111,7 @@ void Oracle::gateway_hears(int device, const std::string& route, const sn::Packe
             hears_answer(view, packet);
             break;
     }
-    if (view.route == route) view.last_heard = time_.now();
+    if (view.route == route) hear_from(view);
 }
 
 void Oracle::input_ends() {
@@ -174,7 +174,7 @@ void Oracle::says_reply(int device, View& view, const std::string& route, const 
         view.state = State::active;
         view.clean = view.clean_wanted;
         view.route = route;
-        view.last_heard = time_.now();
+        hear_from(view);
         view.wills = view.wills_by_gateway = 0;
         view.has_ended = view.is_troubled = false;
     } else if (std::holds_alternative<sn::Pubcomp>(packet)) {
@@ -246,6 +246,13 @@ void Oracle::frame_leaves(int device, const sn::Packet& packet, std::uint64_t em
     }
 }
 
+void Oracle::hear_from(View& view) {
+    view.last_heard = time_.now();
+    view.heard.push_back(view.last_heard);
+    while (view.heard.size() > 1 && view.heard[1] + 1s <= view.last_heard)
+        view.heard.erase(view.heard.begin());
+}
+
 void Oracle::gateway_stopped(bool crashed) {
     crashes_ += crashed ? 1 : 0;
     dropped_last_seen_ = 0;
@@ -254,6 +261,11 @@ void Oracle::gateway_stopped(bool crashed) {
         view.is_troubled = true;
         if (plan_.gateway.durable) {
             view.state = View::State::unknown;
+            // What was heard in the last second may not have reached the disk.
+            while (crashed && view.heard.size() > 1 && view.last_heard + 1s > time_.now()) {
+                view.heard.pop_back();
+                view.last_heard = view.heard.back();
+            }
             continue;
         }
         view.state = View::State::away;

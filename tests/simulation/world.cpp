@@ -167,7 +167,8 @@ void World::stop_gateway(bool crashed) {
         if (!link.is_open) continue;
         link.is_open = false;
         link.is_deaf = true;
-        if (crashed && dice_.chance(0.5)) link.octets_left = dice_.below(100);
+        // Less may arrive, never more: an earlier break has cut the stream already.
+        if (crashed && dice_.chance(0.5)) link.octets_left = std::min<std::size_t>(link.octets_left, dice_.below(100));
         const Socket gone = socket;
         link.is_tampered = link.is_tampered || crashed;
         const Cause cause = link.is_tampered ? Cause::environment : Cause::gateway;

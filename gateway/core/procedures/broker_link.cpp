@@ -92,11 +92,12 @@ void upstream_accepted(Session& session, const mqtt::Connected& event, Turn& tur
         return settle(session, ClientState::lost, turn);
     }
     if (session.upstream.is_clean()) restart_taken(session);
+    if (!event.session_present) forget_packet_ids(session);
+    // Also for a client that is away: the broker has to keep what comes for it.
+    renew_subscriptions(session, event.session_present, turn);
     if (is_away(session)) return forward_taken(session, turn);
     session.will_owned = false;
     turn.log(LogLevel::info, session.client_id, "broker connection restored");
-    if (!event.session_present) forget_packet_ids(session);
-    renew_subscriptions(session, event.session_present, turn);
     send_waiting_unsubscribes(session, turn);
     forward_taken(session, turn);
 }

@@ -57,8 +57,10 @@ void client_wakes(Session& session, const Route& route, Turn& turn) {
         return;
     }
     if (session.state == ClientState::asleep) {
-        // Restarts of the gateway count from here: a client that hears no PINGRESP sleeps again.
+        // For restarts of the gateway: a client that hears no PINGRESP sleeps again, but what it says until then makes
+        // no record.
         restart_supervision(session, turn);
+        session.lost_at += turn.config().awake.max_time;
         session.stop(Timer::sleep);
         session.state = ClientState::awake;
         session.drained = 0;
