@@ -118,7 +118,7 @@ class Bridge(IntegrationTest):
 
     def test_nodes_that_say_who_they_are_go_through_as_they_are(self):
         """[SN12-5.5-a]"""
-        bridge, recorder = self.carry("raw", "link=raw", "--unplug", "700ms", "--unplugged", "100ms", "--unplug-times", "2")
+        bridge, recorder = self.carry("hdlc", "link=hdlc", "--unplug", "700ms", "--unplugged", "100ms", "--unplug-times", "2")
         self.assert_tshark_finds_no_fault(recorder)
         self.assertEqual({data[:3] for is_up, data in recorder.datagrams if is_up}, {b"\x05\xfe\x00"})
         self.assertEqual(bridge.terminate(), 0)
