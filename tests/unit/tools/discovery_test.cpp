@@ -104,7 +104,7 @@ TEST_CASE("the list of gateways is bounded") {
     CHECK(node.discovery.gateways().size() == Discovery::most_gateways);
 }
 
-TEST_CASE("a gateway is dropped after N_ADV missed periods and the tolerance", "[SN12C-6.1-b]") {
+TEST_CASE("a gateway is dropped after N_ADV missed periods and the tolerance", "[SN12C-6.1-b][SN12-7.2-c]") {
     Searcher node;
     const std::uint16_t duration = GENERATE(std::uint16_t{60}, std::uint16_t{900});
     const Duration last = duration == 60 ? 2 * 60s + 90s : 2 * 900s + 990s;
@@ -127,7 +127,7 @@ TEST_CASE("a gateway that never advertised stays in the list", "[SN12C-6.1-b]") 
     CHECK(node.discovery.gateways().size() == 1);
 }
 
-TEST_CASE("SEARCHGW waits a random time of at most T_SEARCHGW", "[SN12C-6.1-c]") {
+TEST_CASE("SEARCHGW waits a random time of at most T_SEARCHGW", "[SN12C-6.1-c][SN12-7.2-d]") {
     std::set<Duration> delays;
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         DiscoveryOptions options;
@@ -185,7 +185,7 @@ TEST_CASE("an answer ends the search, when the last gateway is gone it begins an
 }
 
 TEST_CASE("a node answers SEARCHGW with a gateway of its list, after a random time of at most T_GWINFO",
-          "[SN12C-6.1-e]") {
+          "[SN12C-6.1-e][SN12-7.2-e]") {
     std::set<Duration> delays;
     for (std::uint64_t seed = 1; seed <= 100; ++seed) {
         DiscoveryOptions options;
