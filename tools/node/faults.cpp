@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 
 namespace mqttsn::node {
@@ -185,19 +186,20 @@ bool will_qos_minus_1(Occasion& occasion, Out& out) {
     return leaves(out, frame_of(sn::WillTopic{Qos::minus_one, false, "fault/will"}));
 }
 
+// Where a request has its MsgId; nullopt for what has none.
+std::optional<std::size_t> msg_id_at(const Occasion& occasion) {
+    const std::size_t body = body_at(occasion.frame);
+    if (is_any_of(occasion.type, {MsgType::subscribe, MsgType::unsubscribe})) return body + 1;
+    if (occasion.type == MsgType::register_) return body + 2;
+    if (is_confirmed_publish(occasion)) return body + 3;
+    return std::nullopt;
+}
+
 bool msg_id_0(Occasion& occasion, Out& out) {
-    std::size_t at = body_at(occasion.frame);
-    if (is_any_of(occasion.type, {MsgType::subscribe, MsgType::unsubscribe})) {
-        at += 1;
-    } else if (occasion.type == MsgType::register_) {
-        at += 2;
-    } else if (is_confirmed_publish(occasion)) {
-        at += 3;
-    } else {
-        return false;
-    }
+    const auto at = msg_id_at(occasion);
+    if (!at) return false;
     Buffer frame = copy_of(occasion.frame);
-    frame[at] = frame[at + 1] = std::byte{0};
+    frame[*at] = frame[*at + 1] = std::byte{0};
     return leaves(out, std::move(frame));
 }
 
@@ -259,23 +261,15 @@ bool connect_at_every_step(Occasion& occasion, Out& out) {
 // ---- SN12C-6.5-c: exchanges and registrations ----
 
 bool many_outstanding(Occasion& occasion, Out& out) {
-    std::size_t at = body_at(occasion.frame);
-    if (occasion.type == MsgType::subscribe) {
-        at += 1;
-    } else if (occasion.type == MsgType::register_) {
-        at += 2;
-    } else if (is_confirmed_publish(occasion)) {
-        at += 3;
-    } else {
-        return false;
-    }
+    const auto at = msg_id_at(occasion);
+    if (!at || occasion.type == MsgType::unsubscribe) return false;
     Buffer frame = copy_of(occasion.frame);
     leaves(out, frame);
     for (int more = 0; more < 3; ++more) {
-        frame[at] ^= std::byte{0x80};
-        frame[at + 1] = static_cast<std::byte>(below(occasion.random, 256));
+        frame[*at] ^= std::byte{0x80};
+        frame[*at + 1] = static_cast<std::byte>(below(occasion.random, 256));
         leaves(out, frame);
-        frame[at] ^= std::byte{0x80};
+        frame[*at] ^= std::byte{0x80};
     }
     return true;
 }
