@@ -37,12 +37,7 @@ private:
 
 void CobsFraming::encode(Bytes frame, Buffer& wire) const {
     BlockWriter blocks(wire);
-    for (const std::byte each : frame)
-        blocks.put(each);
-    const FrameCheck& check = frame_.check();
-    const std::uint32_t value = crc(check.kind, frame);
-    for (std::size_t i = 0; i < check.size(); ++i)
-        blocks.put(check.octet(value, i));
+    frame_.check().for_each_octet(frame, [&](std::byte octet) { blocks.put(octet); });
     wire.push_back(delimiter);
 }
 

@@ -60,6 +60,15 @@ struct FrameCheck {
         const std::size_t shift = order == OctetOrder::little_endian ? index : size() - 1 - index;
         return static_cast<std::byte>((value >> (8U * shift)) & 0xFFU);
     }
+    /// Calls put(octet) for the frame and then for its value: what a sender puts on the line.
+    template <class Put>
+    void for_each_octet(Bytes frame, Put&& put) const {
+        for (const std::byte each : frame)
+            put(each);
+        const std::uint32_t value = crc(kind, frame);
+        for (std::size_t i = 0; i < size(); ++i)
+            put(octet(value, i));
+    }
     /// Whether the last octets of the frame are the value of those before.
     bool holds(Bytes frame) const noexcept {
         if (frame.size() < size()) return false;

@@ -35,12 +35,7 @@ void HdlcFraming::put_escaped(std::byte octet, Buffer& wire) const {
 
 void HdlcFraming::encode(Bytes frame, Buffer& wire) const {
     wire.push_back(flag);
-    for (const std::byte each : frame)
-        put_escaped(each, wire);
-    const FrameCheck& check = frame_.check();
-    const std::uint32_t value = crc(check.kind, frame);
-    for (std::size_t i = 0; i < check.size(); ++i)
-        put_escaped(check.octet(value, i), wire);
+    frame_.check().for_each_octet(frame, [&](std::byte octet) { put_escaped(octet, wire); });
     wire.push_back(flag);
 }
 

@@ -24,12 +24,7 @@ void put_escaped(std::byte octet, Buffer& wire) {
 
 void SlipFraming::encode(Bytes frame, Buffer& wire) const {
     wire.push_back(end);
-    for (const std::byte each : frame)
-        put_escaped(each, wire);
-    const FrameCheck& check = frame_.check();
-    const std::uint32_t value = crc(check.kind, frame);
-    for (std::size_t i = 0; i < check.size(); ++i)
-        put_escaped(check.octet(value, i), wire);
+    frame_.check().for_each_octet(frame, [&](std::byte octet) { put_escaped(octet, wire); });
     wire.push_back(end);
 }
 
