@@ -19,6 +19,8 @@ struct UdpSettings {
 };
 
 struct SerialSettings {
+    SerialSettings() { core.qos0_gap = std::chrono::milliseconds(20); }  // SN12-6.14-j
+
     transports::SerialConfig link;  ///< its kind and speed follow from the next two
     std::string kind = "raw";
     std::uint32_t baud = 0;  ///< 0 = usual for the kind

@@ -170,6 +170,10 @@ void add_radio(std::vector<SettingKey>& keys) {
 void add_core(std::vector<SettingKey>& keys) {
     keys.push_back(
         boolean("[serial]", "discovery", "ADVERTISE and GWINFO on this link", MQTTSN_AT(serial.back().core.discovery)));
+    keys.push_back(duration("[serial]", "qos0_gap",
+                            "pause after each QoS 0 message to a device that is awake, so that PINGRESP and the next "
+                            "message do not overtake it",
+                            0s, 10s, MQTTSN_AT(serial.back().core.qos0_gap)));
     keys.push_back(integer("[serial]", "advertise_radius", "radius of ADVERTISE; 0 = the whole network", 0, 255,
                            MQTTSN_AT(serial.back().core.advertise_radius)));
     keys.push_back(or_auto(

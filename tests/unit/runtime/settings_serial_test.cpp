@@ -60,6 +60,13 @@ TEST_CASE("a serial link alone needs its device only, and opens no UDP port") {
     CHECK(settings.serial[0].link.port.line.baud == settings.serial[0].link.kind->baud);
 }
 
+TEST_CASE("QoS 0 to a device that is awake is paced on radios and not on UDP", "[SN12-6.14-j]") {
+    const Settings settings = load("[[udp]]\nlisten = \"0.0.0.0:1883\"\n[[serial]]\ndevice = \"/dev/ttyUSB0\"\n");
+    REQUIRE(settings.core.links.size() == 2);
+    CHECK(settings.core.links[0].qos0_gap == 0s);
+    CHECK(settings.core.links[1].qos0_gap == 20ms);
+}
+
 TEST_CASE("several serial links and UDP stand in one configuration, UDP first") {
     const Settings settings = load(R"([[serial]]
 device = "/dev/ttyUSB0"
