@@ -17,7 +17,7 @@ namespace mqttsn::gateway {
 namespace {
 
 constexpr std::size_t read_buffer_octets = 256U << 10;
-constexpr auto closing_time = std::chrono::seconds(3);
+constexpr auto last_call = std::chrono::seconds(3);
 constexpr std::size_t most_signal_lines = 100;
 
 }  // namespace
@@ -346,7 +346,7 @@ void Engine::shut_down() {
         link->stop();
     log_counters();
     if (!resolver_.is_busy()) return;
-    last_call_.expires_after(closing_time);
+    last_call_.expires_after(last_call);
     last_call_.async_wait([this](boost::system::error_code) { io_.stop(); });
 }
 
