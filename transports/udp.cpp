@@ -5,7 +5,6 @@
 #include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <boost/asio/ip/udp.hpp>
 
 #include <algorithm>
 #include <array>
@@ -16,10 +15,8 @@ namespace mqttsn::transports {
 
 namespace {
 
-using AsioSocket = boost::asio::ip::udp::socket;
-
 constexpr std::size_t receive_batch = 32;
-constexpr std::size_t batches_per_wakeup = 16;  // then the other links get their turn
+constexpr std::size_t batches_per_wakeup = 16;  // then the broker and the other links get their turn
 constexpr std::size_t send_batch = 64;
 
 boost::system::error_code last_error() {
@@ -61,8 +58,7 @@ bool is_same_ip(const SocketAddress& a, const SocketAddress& b) noexcept {
 
 class UdpTransport::Sockets {
 public:
-    Sockets(boost::asio::io_context& io, LinkId link, UdpConfig config)
-        : link_(link), config_(std::move(config)), io_(io) {
+    Sockets(ReadyPoll& poll, LinkId link, UdpConfig config) : link_(link), config_(std::move(config)), poll_(poll) {
         traits_.name = config_.name.empty() ? "udp:" + config_.listen : config_.name;
         traits_.max_frame = config_.max_frame;
         traits_.broadcast = !config_.advertise_to.empty();
@@ -83,6 +79,29 @@ public:
     SocketAddress local_;
 
 private:
+    class Socket final : public ReadyPoll::Watched {
+    public:
+        Socket(Sockets& owner, int fd) noexcept : owner_(owner), fd_(fd) {}
+        ~Socket() { close(); }
+        Socket(const Socket&) = delete;
+        Socket& operator=(const Socket&) = delete;
+
+        int fd() const noexcept { return fd_; }
+        bool is_open() const noexcept { return fd_ >= 0; }
+        bool watch() { return is_watched_ = owner_.poll_.watch(fd_, *this, false); }
+        void close() noexcept {
+            if (is_watched_) owner_.poll_.forget(fd_, *this);
+            if (is_open()) ::close(fd_);
+            is_watched_ = false;
+            fd_ = -1;
+        }
+        void on_ready(bool readable, bool writable) override { owner_.on_ready(*this, readable, writable); }
+
+    private:
+        Sockets& owner_;
+        int fd_;
+        bool is_watched_ = false;
+    };
     struct Queued {
         SocketAddress to;
         std::size_t offset = 0;
@@ -91,21 +110,21 @@ private:
 
     Result<void> fail(boost::system::error_code code, std::string text);
     Result<SocketAddress> parse(const char* key, const std::string& text);
-    Result<std::unique_ptr<AsioSocket>> open(const SocketAddress& address, bool is_group);
+    Result<std::unique_ptr<Socket>> open(const SocketAddress& address, bool is_group);
     void size_buffers(int fd);
     Result<void> join(int fd, const SocketAddress& group);
     Result<void> choose_interface(int fd, bool v6);
-    void wait_readable(AsioSocket& socket);
-    void wait_writable();
-    bool receive_some(AsioSocket& socket);
+    void on_ready(Socket& socket, bool readable, bool writable);
+    void wait_writable(bool wait);
+    bool receive_some(Socket& socket);
     bool is_own(const SocketAddress& from) const noexcept;
     void set_hops(std::uint8_t radius);
     std::size_t send_some(std::size_t from);
 
-    boost::asio::io_context& io_;
+    ReadyPoll& poll_;
     FrameHandler* handler_ = nullptr;
-    std::unique_ptr<AsioSocket> service_;
-    std::vector<std::unique_ptr<AsioSocket>> groups_;
+    std::unique_ptr<Socket> service_;
+    std::vector<std::unique_ptr<Socket>> groups_;
     std::vector<SocketAddress> advertise_to_;
     std::vector<SocketAddress> own_addresses_;
 
@@ -152,14 +171,14 @@ void UdpTransport::Sockets::size_buffers(int fd) {
     set(SO_SNDBUFFORCE, SO_SNDBUF, "send_buffer", config_.send_buffer);
 }
 
-Result<std::unique_ptr<AsioSocket>> UdpTransport::Sockets::open(const SocketAddress& address, bool is_group) {
+Result<std::unique_ptr<UdpTransport::Sockets::Socket>> UdpTransport::Sockets::open(const SocketAddress& address,
+                                                                                   bool is_group) {
     const int fd = ::socket(address.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         error_ = fmt::format("{}: {}", traits_.name, last_error().message());
         return last_error();
     }
-    const auto protocol = address.is_v6() ? boost::asio::ip::udp::v6() : boost::asio::ip::udp::v4();
-    auto socket = std::make_unique<AsioSocket>(io_, protocol, fd);
+    auto socket = std::make_unique<Socket>(*this, fd);
     set_option(fd, SOL_SOCKET, SO_BROADCAST, 1);
     if (address.is_v6()) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     // Several gateways of one host may listen to a group, but never share the service port.
@@ -222,11 +241,11 @@ Result<void> UdpTransport::Sockets::start(FrameHandler& handler) {
     if (!service) return fail(service.error(), error_);
     service_ = std::move(*service);
     local_.size = sizeof local_.storage;
-    ::getsockname(service_->native_handle(), local_.data(), &local_.size);
+    ::getsockname(service_->fd(), local_.data(), &local_.size);
     if (config_.name.empty()) traits_.name = "udp:" + transports::to_string(local_);
     own_addresses_ = host_addresses();
     own_addresses_.push_back(local_);
-    if (const auto chosen = choose_interface(service_->native_handle(), local_.is_v6()); !chosen) {
+    if (const auto chosen = choose_interface(service_->fd(), local_.is_v6()); !chosen) {
         return fail(chosen.error(), error_);
     }
     for (const auto& text : config_.advertise_to) {
@@ -237,50 +256,51 @@ Result<void> UdpTransport::Sockets::start(FrameHandler& handler) {
     for (const auto& text : config_.multicast) {
         const auto group = parse("multicast", text);
         if (!group) return fail(group.error(), error_);
-        int fd = service_->native_handle();
+        int fd = service_->fd();
         const bool is_bound_to_any = is_same_ip(local_, *parse_socket_address(local_.is_v6() ? "[::]:0" : "0.0.0.0:0"));
         if (group->port() != local_.port() || !is_bound_to_any) {
             auto socket = open(*group, true);
             if (!socket) return fail(socket.error(), error_);
-            fd = (*socket)->native_handle();
+            fd = (*socket)->fd();
             groups_.push_back(std::move(*socket));
         }
         if (const auto joined = join(fd, *group); !joined) return fail(joined.error(), error_);
     }
     // One octet more than the limit shows a datagram that is too large.
     receive_octets_.reset(new std::byte[receive_batch * (config_.receive_limit + 1)]);
-    wait_readable(*service_);
+    bool watched = service_->watch();
     for (auto& each : groups_)
-        wait_readable(*each);
+        watched = watched && each->watch();
+    if (!watched) return fail(last_error(), fmt::format("{}: {}", traits_.name, last_error().message()));
     return {};
 }
 
 void UdpTransport::Sockets::stop() {
-    boost::system::error_code ignored;
-    if (service_) service_->close(ignored);
+    if (service_) service_->close();
     for (auto& each : groups_)
-        each->close(ignored);
+        each->close();
 }
 
-void UdpTransport::Sockets::wait_readable(AsioSocket& socket) {
-    socket.async_wait(AsioSocket::wait_read, [this, &socket](boost::system::error_code error) {
-        if (error) return;
-        for (std::size_t i = 0; i < batches_per_wakeup && receive_some(socket); ++i) {
-        }
-        handler_->on_batch_end();
-        if (socket.is_open()) wait_readable(socket);
-    });
+void UdpTransport::Sockets::on_ready(Socket& socket, bool readable, bool writable) {
+    if (writable && waiting_writable_ && &socket == service_.get()) {
+        wait_writable(false);
+        flush();
+    }
+    if (!readable) return;
+    for (std::size_t i = 0; i < batches_per_wakeup && receive_some(socket); ++i) {
+    }
+    handler_->on_batch_end();
 }
 
 // Returns whether more may be waiting.
-bool UdpTransport::Sockets::receive_some(AsioSocket& socket) {
+bool UdpTransport::Sockets::receive_some(Socket& socket) {
     const std::size_t slot = config_.receive_limit + 1;
     for (std::size_t i = 0; i < receive_batch; ++i) {
         receive_pieces_[i] = {receive_octets_.get() + i * slot, slot};
         receive_headers_[i].msg_hdr = {
             &receive_from_[i], sizeof receive_from_[i], &receive_pieces_[i], 1, nullptr, 0, 0};
     }
-    const int count = ::recvmmsg(socket.native_handle(), receive_headers_.data(), receive_batch, MSG_DONTWAIT, nullptr);
+    const int count = ::recvmmsg(socket.fd(), receive_headers_.data(), receive_batch, MSG_DONTWAIT, nullptr);
     if (count < 0) {
         // ICMP errors of earlier sendings come up here; they say nothing about what can be received.
         if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
@@ -323,7 +343,7 @@ bool UdpTransport::Sockets::send(const Address& to, Bytes frame) {
 
 void UdpTransport::Sockets::set_hops(std::uint8_t radius) {
     const int hops = radius == 0 ? config_.multicast_hops : std::min(radius, config_.multicast_hops);
-    const int fd = service_->native_handle();
+    const int fd = service_->fd();
     if (local_.is_v6()) {
         set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops);
     } else {
@@ -336,8 +356,8 @@ bool UdpTransport::Sockets::broadcast(std::uint8_t radius, Bytes frame) {
     set_hops(radius);
     bool sent = true;
     for (const auto& to : advertise_to_) {
-        const auto result = ::sendto(service_->native_handle(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                                     to.data(), to.size);
+        const auto result =
+            ::sendto(service_->fd(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL, to.data(), to.size);
         if (result < 0) {
             ++counters_.send_errors;
             sent = false;
@@ -359,8 +379,8 @@ std::size_t UdpTransport::Sockets::send_some(std::size_t from) {
         pieces[i] = {queue_octets_.data() + each.offset, each.size};
         headers[i].msg_hdr = {&each.to.storage, each.to.size, &pieces[i], 1, nullptr, 0, 0};
     }
-    const int sent = ::sendmmsg(service_->native_handle(), headers.data(), static_cast<unsigned>(count),
-                                MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int sent =
+        ::sendmmsg(service_->fd(), headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return 0;
         ++counters_.send_errors;
@@ -391,20 +411,16 @@ void UdpTransport::Sockets::flush() {
     queue_octets_.erase(queue_octets_.begin(), queue_octets_.begin() + static_cast<std::ptrdiff_t>(octets_done));
     for (auto& each : queue_)
         each.offset -= octets_done;
-    wait_writable();
+    wait_writable(true);
 }
 
-void UdpTransport::Sockets::wait_writable() {
-    waiting_writable_ = true;
-    service_->async_wait(AsioSocket::wait_write, [this](boost::system::error_code error) {
-        if (error) return;
-        waiting_writable_ = false;
-        flush();
-    });
+void UdpTransport::Sockets::wait_writable(bool wait) {
+    waiting_writable_ = wait;
+    poll_.change(service_->fd(), *service_, wait);
 }
 
-UdpTransport::UdpTransport(boost::asio::io_context& io, LinkId link, UdpConfig config)
-    : sockets_(std::make_unique<Sockets>(io, link, std::move(config))) {}
+UdpTransport::UdpTransport(ReadyPoll& poll, LinkId link, UdpConfig config)
+    : sockets_(std::make_unique<Sockets>(poll, link, std::move(config))) {}
 UdpTransport::~UdpTransport() = default;
 
 Result<void> UdpTransport::start(FrameHandler& handler) {

@@ -1,10 +1,9 @@
 // MQTT-SN over UDP: one service socket, and one more socket for each multicast group on another port.
 #pragma once
 
+#include "transports/ready_poll.hpp"
 #include "transports/transport.hpp"
 #include "transports/udp_address.hpp"
-
-#include <boost/asio/io_context.hpp>
 
 #include <memory>
 #include <vector>
@@ -27,7 +26,8 @@ struct UdpConfig {
 
 class UdpTransport final : public Transport {
 public:
-    UdpTransport(boost::asio::io_context& io, LinkId link, UdpConfig config);
+    /// `poll` outlives it.
+    UdpTransport(ReadyPoll& poll, LinkId link, UdpConfig config);
     ~UdpTransport() override;
 
     Result<void> start(FrameHandler& handler) override;

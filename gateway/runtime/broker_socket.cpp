@@ -46,8 +46,8 @@ void BrokerResolver::resolve(Callback callback) {
                             });
 }
 
-BrokerSocket::BrokerSocket(asio::io_context& io, ReadyPoll& poll, const BrokerAddress& address, Buffer& read_buffer,
-                           Handler handler)
+BrokerSocket::BrokerSocket(asio::io_context& io, transports::ReadyPoll& poll, const BrokerAddress& address,
+                           Buffer& read_buffer, Handler handler)
     : io_(io), poll_(poll), address_(address), read_buffer_(read_buffer), handler_(std::move(handler)) {}
 
 BrokerSocket::~BrokerSocket() {

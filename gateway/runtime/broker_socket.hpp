@@ -2,9 +2,9 @@
 // connection holds no buffer.
 #pragma once
 
-#include "gateway/runtime/ready_poll.hpp"
 #include "gateway/runtime/tls.hpp"
 #include "protocol/types.hpp"
+#include "transports/ready_poll.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -45,7 +45,7 @@ private:
     std::vector<Callback> waiting_;
 };
 
-class BrokerSocket : public std::enable_shared_from_this<BrokerSocket>, private ReadyPoll::Watched {
+class BrokerSocket : public std::enable_shared_from_this<BrokerSocket>, private transports::ReadyPoll::Watched {
 public:
     /// Called from the event loop; never from inside a call to the socket.
     struct Handler {
@@ -55,8 +55,8 @@ public:
     };
 
     /// `address` and `read_buffer` are shared by all sockets of the loop and outlive them, as `poll` does.
-    BrokerSocket(boost::asio::io_context& io, ReadyPoll& poll, const BrokerAddress& address, Buffer& read_buffer,
-                 Handler handler);
+    BrokerSocket(boost::asio::io_context& io, transports::ReadyPoll& poll, const BrokerAddress& address,
+                 Buffer& read_buffer, Handler handler);
     ~BrokerSocket();
     BrokerSocket(const BrokerSocket&) = delete;
     BrokerSocket& operator=(const BrokerSocket&) = delete;
@@ -99,7 +99,7 @@ private:
     };
 
     boost::asio::io_context& io_;
-    ReadyPoll& poll_;
+    transports::ReadyPoll& poll_;
     const BrokerAddress& address_;
     Buffer& read_buffer_;
     Handler handler_;

@@ -26,7 +26,7 @@ Engine::Engine(Settings settings, Log& log)
     : settings_(std::move(settings)), log_(log), resolver_(io_, settings_.broker), read_buffer_(read_buffer_octets) {
     for (const UdpSettings& each : settings_.udp) {
         links_.push_back(
-            std::make_unique<transports::UdpTransport>(io_, static_cast<LinkId>(links_.size()), each.socket));
+            std::make_unique<transports::UdpTransport>(poll_, static_cast<LinkId>(links_.size()), each.socket));
     }
     for (const SerialSettings& each : settings_.serial) {
         links_.push_back(
@@ -151,7 +151,7 @@ void Engine::on_frame(const FrameInfo& info, Bytes frame) {
 }
 
 void Engine::on_batch_end() {
-    flush();
+    end_turn();
 }
 
 void Engine::on_link_state(LinkId link, bool up, const std::string& reason) {
@@ -184,6 +184,7 @@ void Engine::carry_out() {
             log_.write(each, time);
     }
     out_.clear();
+    if (poll_.is_telling()) return;  // end_turn() follows, once for all that is ready
     schedule_flush();
     rearm();
 }
@@ -252,6 +253,11 @@ void Engine::open_socket(UpstreamId id) {
     socket->open(resolver_);
 }
 
+void Engine::end_turn() {
+    flush();
+    rearm();
+}
+
 // One gathered write per socket and turn of the loop: whatever else is ready now adds to it first.
 void Engine::schedule_flush() {
     if (flush_scheduled_) return;
@@ -265,9 +271,8 @@ void Engine::schedule_flush() {
 void Engine::flush() {
     for (auto& link : links_)
         link->flush();
-    for (const auto& weak : unflushed_) {
-        if (const auto socket = weak.lock()) socket->flush();
-    }
+    for (const auto& socket : unflushed_)
+        socket->flush();
     unflushed_.clear();
 }
 

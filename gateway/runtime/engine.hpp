@@ -52,6 +52,7 @@ private:
     void write_records();
     void set_store_failing(bool failing);
     void open_socket(UpstreamId id);
+    void end_turn();
     void schedule_flush();
     void flush();
     void rearm();
@@ -69,12 +70,12 @@ private:
     boost::asio::steady_timer last_call_{io_};
     boost::asio::signal_set signals_{io_};
     std::optional<TimePoint> armed_for_;
+    transports::ReadyPoll poll_{io_, [this] { end_turn(); }};
     std::vector<std::unique_ptr<transports::Transport>> links_;
     BrokerResolver resolver_;
-    ReadyPoll poll_{io_, [this] { flush(); }};
     Buffer read_buffer_;
     std::unordered_map<UpstreamId, std::shared_ptr<BrokerSocket>> sockets_;
-    std::vector<std::weak_ptr<BrokerSocket>> unflushed_;
+    std::vector<std::shared_ptr<BrokerSocket>> unflushed_;
     Outbox out_;
     OutputGate gate_;
     std::unique_ptr<Store> store_;

@@ -37,7 +37,7 @@ Listener::Listener(const std::string& at, const std::string& interface) {
         config.multicast = {to_string(*wanted)};
         config.multicast_interface = interface;
     }
-    socket_ = std::make_unique<transports::UdpTransport>(io_, 0, std::move(config));
+    socket_ = std::make_unique<transports::UdpTransport>(poll_, 0, std::move(config));
     if (const auto started = socket_->start(*this); !started) error_ = socket_->error();
     address_ = wanted->is_multicast() ? *wanted : socket_->local_address();
 }

@@ -37,6 +37,7 @@ private:
     std::string error_;
     transports::SocketAddress address_;
     boost::asio::io_context io_{1};
+    transports::ReadyPoll poll_{io_, [] {}};
     std::unique_ptr<transports::UdpTransport> socket_;
     Handler handler_;
     Ended ended_ = Ended::by_handler;

@@ -96,7 +96,7 @@ public:
     boost::asio::io_context io{1};
     tcp::acceptor acceptor{io, {loopback, 0}};
     tcp::socket broker{io};
-    ReadyPoll poll{io, [] {}};
+    transports::ReadyPoll poll{io, [] {}};
     BrokerAddress address;
     Buffer read_buffer = Buffer(16384);
     std::unique_ptr<BrokerResolver> resolver;

@@ -95,14 +95,14 @@ private:
 class Place {
 public:
     UdpTransport& open(UdpConfig config) {
-        links.push_back(std::make_unique<UdpTransport>(io, static_cast<LinkId>(links.size()), std::move(config)));
+        links.push_back(std::make_unique<UdpTransport>(poll, static_cast<LinkId>(links.size()), std::move(config)));
         const auto started = links.back()->start(listener);
         INFO(links.back()->error());
         REQUIRE(started.has_value());
         return *links.back();
     }
     std::string error_of(UdpConfig config) {
-        UdpTransport link(io, 0, std::move(config));
+        UdpTransport link(poll, 0, std::move(config));
         CHECK_FALSE(link.start(listener).has_value());
         return link.error();
     }
@@ -121,6 +121,7 @@ public:
     }
 
     boost::asio::io_context io{1};
+    ReadyPoll poll{io, [] {}};
     Listener listener;
     std::vector<std::unique_ptr<UdpTransport>> links;
 };
@@ -522,7 +523,7 @@ TEST_CASE("a link that failed to start leaves its port free") {
     }
     UdpConfig config = listen_on(to_string(port));
     config.multicast_interface = "no-such-if";
-    UdpTransport failed(place.io, 0, config);
+    UdpTransport failed(place.poll, 0, config);
     CHECK_FALSE(failed.start(place.listener).has_value());
     config.multicast_interface.clear();
     place.open(config);

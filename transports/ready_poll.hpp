@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <functional>
 
-namespace mqttsn::gateway {
+namespace mqttsn::transports {
 
 class ReadyPoll {
 public:
@@ -38,9 +38,12 @@ public:
     /// Before `fd` is closed. What this turn has still to tell is not told any more.
     void forget(int fd, const Watched& watched) noexcept;
 
+    /// Inside of on_ready(): `on_batch_end` will follow.
+    bool is_telling() const noexcept { return batch_size_ != 0; }
+
 private:
     void wait();
-    void tell_batch();
+    bool tell_batch();
 
     boost::asio::posix::stream_descriptor epoll_;
     std::function<void()> on_batch_end_;
@@ -50,4 +53,4 @@ private:
     bool waiting_ = false;
 };
 
-}  // namespace mqttsn::gateway
+}  // namespace mqttsn::transports

@@ -1,15 +1,16 @@
-#include "gateway/runtime/ready_poll.hpp"
+#include "transports/ready_poll.hpp"
 
 #include <boost/system/system_error.hpp>
 
 #include <cerrno>
 
-namespace mqttsn::gateway {
+namespace mqttsn::transports {
 
 namespace {
 
 constexpr std::uint32_t always = EPOLLIN | EPOLLRDHUP;
 constexpr std::uint32_t trouble = EPOLLERR | EPOLLHUP;
+constexpr int batches_per_wakeup = 8;  // then timers, signals and serial lines get their turn
 
 epoll_event event_for(ReadyPoll::Watched& watched, bool writable) {
     epoll_event event{};
@@ -56,14 +57,18 @@ void ReadyPoll::wait() {
     waiting_ = true;
     epoll_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
         waiting_ = false;
-        if (!error) tell_batch();
+        // Under load the answers to one batch arrive while it is handled: looking again is cheaper than waiting anew.
+        for (int i = 0; !error && i < batches_per_wakeup && tell_batch(); ++i) {
+        }
         if (watched_ > 0) wait();
     });
 }
 
-void ReadyPoll::tell_batch() {
+// False: nothing was ready.
+bool ReadyPoll::tell_batch() {
     const int count = ::epoll_wait(epoll_.native_handle(), batch_.data(), static_cast<int>(batch_.size()), 0);
-    batch_size_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+    if (count <= 0) return false;
+    batch_size_ = static_cast<std::size_t>(count);
     for (std::size_t i = 0; i < batch_size_; ++i) {
         if (batch_[i].data.ptr == nullptr) continue;
         const std::uint32_t events = batch_[i].events;
@@ -73,6 +78,7 @@ void ReadyPoll::tell_batch() {
     }
     batch_size_ = 0;
     on_batch_end_();
+    return true;
 }
 
-}  // namespace mqttsn::gateway
+}  // namespace mqttsn::transports
