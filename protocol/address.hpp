@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cstring>
 #include <functional>
 #include <optional>
 
@@ -28,12 +29,25 @@ public:
 
     Bytes octets() const noexcept { return {octets_.data(), size_}; }
     bool operator==(const Address& other) const noexcept {
-        return std::equal(octets().begin(), octets().end(), other.octets().begin(), other.octets().end());
+        return size_ == other.size_ && std::memcmp(octets_.data(), other.octets_.data(), capacity) == 0;
+    }
+    /// Of all octets and the size: looked up for every frame.
+    std::size_t hash() const noexcept {
+        std::array<std::uint64_t, 3> words;
+        static_assert(sizeof words == sizeof(Address));
+        std::memcpy(words.data(), this, sizeof words);
+        std::uint64_t mixed = 0;
+        for (const std::uint64_t each : words) {
+            mixed = (mixed ^ each) * 0x9E3779B97F4A7C15U;  // 2^64 divided by the golden ratio
+            mixed ^= mixed >> 32U;
+        }
+        return static_cast<std::size_t>(mixed);
     }
 
 private:
-    std::array<std::byte, capacity> octets_{};
+    std::array<std::byte, capacity> octets_{};  // behind size_ octets: zeros
     std::uint8_t size_ = 0;
+    std::uint8_t filler_ = 0;  // no padding, so that all octets of the object are known
 };
 
 /// Radio quality of one received frame, where the dongle tells.
@@ -56,7 +70,7 @@ struct FrameInfo {
 
 struct EndpointHash {
     std::size_t operator()(const Endpoint& endpoint) const noexcept {
-        return std::hash<std::string_view>{}(as_text(endpoint.address.octets())) * 31U + endpoint.link;
+        return endpoint.address.hash() * 31U + endpoint.link;
     }
 };
 

@@ -1,6 +1,7 @@
 #include "protocol/topic.hpp"
 
 #include <cstdint>
+#include <cstring>
 
 namespace mqttsn {
 
@@ -32,6 +33,19 @@ CodePoint code_point_at(std::string_view text, std::size_t at) noexcept {
     return {value, size};
 }
 
+/// How many octets at the beginning are surely ASCII: names are, nearly always, from end to end.
+std::size_t ascii_octets(std::string_view text) noexcept {
+    constexpr std::uint64_t high_bits = 0x8080808080808080U;
+    std::size_t count = 0;
+    for (std::uint64_t word = 0; count + sizeof word <= text.size(); count += sizeof word) {
+        std::memcpy(&word, text.data() + count, sizeof word);
+        if ((word & high_bits) != 0) return count;
+    }
+    while (count < text.size() && static_cast<unsigned char>(text[count]) < 0x80)
+        ++count;
+    return count;
+}
+
 std::string_view take_level(std::string_view& rest, bool& more) noexcept {
     const auto slash = rest.find('/');
     more = slash != std::string_view::npos;
@@ -44,7 +58,7 @@ bool are_levels_usable(std::string_view filter) noexcept {
     bool more = true;
     while (more) {
         const auto level = take_level(filter, more);
-        if (level.find_first_of("+#") == std::string_view::npos) continue;
+        if (!has_wildcard(level)) continue;
         if (level.size() != 1 || (level == "#" && more)) return false;
     }
     return true;
@@ -54,6 +68,8 @@ bool are_levels_usable(std::string_view filter) noexcept {
 
 bool is_valid_utf8(std::string_view text) noexcept {
     for (std::size_t at = 0; at < text.size();) {
+        at += ascii_octets(text.substr(at));
+        if (at == text.size()) break;
         const auto point = code_point_at(text, at);
         if (point.octets == 0) return false;
         at += point.octets;
@@ -95,7 +111,8 @@ std::string_view without_share(std::string_view filter) noexcept {
 }
 
 bool has_wildcard(std::string_view filter) noexcept {
-    return filter.find_first_of("+#") != std::string_view::npos;
+    // Each is one memchr(); find_first_of() would be one per octet.
+    return filter.find('+') != std::string_view::npos || filter.find('#') != std::string_view::npos;
 }
 
 bool matches(std::string_view filter, std::string_view name) noexcept {

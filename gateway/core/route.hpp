@@ -18,7 +18,8 @@ struct Route {
 
 struct RouteHash {
     std::size_t operator()(const Route& route) const noexcept {
-        return EndpointHash{}(route.endpoint) * 31U + std::hash<std::string_view>{}(route.forwarders);
+        const std::size_t endpoint = EndpointHash{}(route.endpoint);
+        return route.forwarders.empty() ? endpoint : endpoint * 31U + std::hash<std::string_view>{}(route.forwarders);
     }
 };
 

@@ -219,6 +219,8 @@ private:
 
     // client_receive.cpp: one per packet that a broker may send
     struct Receiver;
+    void on_bare_acknowledgement(const StreamParser::RawPacket& raw, TimePoint now, Buffer& wire,
+                                 std::vector<Event>& events);
     void on_connack(const Connack& packet, TimePoint now, Buffer& wire, std::vector<Event>& events);
     void on_publish(const Publish& packet, TimePoint now, Buffer& wire, std::vector<Event>& events);
     void on_acknowledgement(PacketId id, Qos qos, ReasonCode reason, TimePoint now, Buffer& wire,

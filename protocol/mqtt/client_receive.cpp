@@ -29,6 +29,13 @@ BrokerLimits limits_of(const Connack& packet) {
     return limits;
 }
 
+/// PUBACK, PUBREC, PUBREL or PUBCOMP of nothing but a packet id: the same in all versions (MQTT 5.0, 3.4.2.1).
+bool is_bare_acknowledgement(const StreamParser::RawPacket& raw) noexcept {
+    const bool is_acknowledgement =
+        raw.first_octet == 0x40 || raw.first_octet == 0x50 || raw.first_octet == 0x62 || raw.first_octet == 0x70;
+    return is_acknowledgement && raw.body.size() == 2 && (raw.body[0] | raw.body[1]) != std::byte{0};
+}
+
 }  // namespace
 
 /// One call operator per packet; what only clients send breaks the protocol.
@@ -78,6 +85,10 @@ void Client::receive(Bytes octets, TimePoint now, Buffer& wire, std::vector<Even
         const auto raw = parser_.next();
         if (!raw) return end(ClientError::malformed_packet, events);
         if (!*raw) return;
+        if (state_ == State::connected && is_bare_acknowledgement(**raw)) {
+            on_bare_acknowledgement(**raw, now, wire, events);
+            continue;
+        }
         const auto packet = decode(options_.version, (*raw)->first_octet, (*raw)->body);
         if (!packet) return end(ClientError::malformed_packet, events);
         if (state_ == State::connecting) {
@@ -87,6 +98,24 @@ void Client::receive(Bytes octets, TimePoint now, Buffer& wire, std::vector<Even
         } else {
             std::visit(Receiver{*this, now, wire, events}, *packet);
         }
+    }
+}
+
+// As the Receiver does it with whole packets: two of three packets of a busy broker are these, and they need no
+// decoding.
+void Client::on_bare_acknowledgement(const StreamParser::RawPacket& raw, TimePoint now, Buffer& wire,
+                                     std::vector<Event>& events) {
+    const auto id =
+        static_cast<PacketId>((static_cast<unsigned>(raw.body[0]) << 8U) | static_cast<unsigned>(raw.body[1]));
+    switch (static_cast<PacketType>(raw.first_octet >> 4U)) {
+        case PacketType::puback:
+            return on_acknowledgement(id, Qos::at_least_once, 0, now, wire, events);
+        case PacketType::pubrec:
+            return on_acknowledgement(id, Qos::exactly_once, 0, now, wire, events);
+        case PacketType::pubrel:
+            return on_pubrel(id, now, wire);
+        default:
+            return on_pubcomp(id, now, wire, events);
     }
 }
 

@@ -188,15 +188,27 @@ void encode_publish(Version version, const Publish& packet, Buffer& out) {
     const bool has_id = packet.qos != Qos::at_most_once;
     const std::size_t size =
         2 + packet.topic.size() + (has_id ? 2U : 0U) + (version == Version::v5 ? 1U : 0U) + packet.payload.size();
-    out.reserve(std::max(out.capacity(), out.size() + 1 + variable_size(size) + size));
-    Writer writer(version, out);
-    writer.octet(first_octet(PacketType::publish, (packet.dup ? 8U : 0U) | (static_cast<unsigned>(packet.qos) << 1U) |
-                                                      (packet.retain ? 1U : 0U)));
-    writer.variable(size);
-    writer.text(packet.topic);
-    if (has_id) writer.word(packet.packet_id);
-    if (version == Version::v5) writer.octet(0);
-    writer.raw(packet.payload);
+    // The size is known: room for all of it at once, instead of asking for each octet whether there is some.
+    const std::size_t begin = out.size();
+    out.resize(begin + 1 + variable_size(size) + size);
+    std::byte* to = out.data() + begin;
+    const auto octet = [&](std::size_t value) { *to++ = static_cast<std::byte>(value); };
+    const auto raw = [&](Bytes octets) { to = std::copy(octets.begin(), octets.end(), to); };
+    octet(first_octet(PacketType::publish,
+                      (packet.dup ? 8U : 0U) | (static_cast<unsigned>(packet.qos) << 1U) | (packet.retain ? 1U : 0U)));
+    for (std::size_t rest = size;; rest >>= 7U) {
+        octet((rest & 0x7FU) | (rest > 0x7FU ? 0x80U : 0U));
+        if (rest <= 0x7FU) break;
+    }
+    octet(packet.topic.size() >> 8U);
+    octet(packet.topic.size());
+    raw(as_bytes(packet.topic));
+    if (has_id) {
+        octet(packet.packet_id >> 8U);
+        octet(packet.packet_id);
+    }
+    if (version == Version::v5) octet(0);
+    raw(packet.payload);
 }
 
 void encode_acknowledgement(PacketType type, PacketId packet_id, Buffer& out) {
