@@ -4,8 +4,9 @@
 #include "protocol/mqtt/client.hpp"
 #include "protocol/sn/v12_packet.hpp"
 
-#include <deque>
-#include <memory>
+#include <algorithm>
+#include <iterator>
+#include <list>
 #include <optional>
 #include <string>
 
@@ -27,73 +28,53 @@ struct Delivery {
 
 class DeliveryQueue {
 public:
-    bool empty() const noexcept { return !list_ || list_->empty(); }
-    std::size_t size() const noexcept { return list_ ? list_->size() : 0; }
+    bool empty() const noexcept { return list_.empty(); }
+    std::size_t size() const noexcept { return list_.size(); }
     std::size_t octets() const noexcept { return octets_; }
 
-    Delivery& front() noexcept { return list_->front(); }
+    Delivery& front() noexcept { return list_.front(); }
     void push(Delivery delivery) {
-        if (!list_) list_ = std::make_unique<std::deque<Delivery>>();
         octets_ += weight(delivery);
-        list_->push_back(std::move(delivery));
+        list_.push_back(std::move(delivery));
     }
-    Delivery pop_front() {
-        Delivery first = std::move(list_->front());
-        octets_ -= weight(first);
-        list_->pop_front();
-        if (list_->empty()) list_.reset();  // idle clients hold no buffer
-        return first;
-    }
+    Delivery pop_front() { return take(list_.begin()); }
     void clear() noexcept {
-        list_.reset();
+        list_.clear();
         octets_ = 0;
     }
 
     /// Takes out what `select` wants, in order, leaving the first `keep` alone; each goes to `taken`.
     template <class Select, class Taken>
     void take_if(std::size_t keep, Select&& select, Taken&& taken) {
-        for (std::size_t i = keep; i < size();) {
-            if (!select((*list_)[i])) {
-                ++i;
-                continue;
+        for (auto each = behind(keep); each != list_.end();) {
+            const auto next = std::next(each);
+            if (select(*each)) {
+                const Delivery gone = take(each);
+                taken(gone);
             }
-            Delivery gone = std::move((*list_)[i]);
-            octets_ -= weight(gone);
-            list_->erase(list_->begin() + static_cast<std::ptrdiff_t>(i));
-            taken(gone);
+            each = next;
         }
     }
 
     /// Takes out the oldest that `select` wants behind the first `keep`.
     template <class Select>
     std::optional<Delivery> take_oldest(std::size_t keep, Select&& select) {
-        for (std::size_t i = keep; i < size(); ++i) {
-            if (!select((*list_)[i])) continue;
-            Delivery gone = std::move((*list_)[i]);
-            octets_ -= weight(gone);
-            list_->erase(list_->begin() + static_cast<std::ptrdiff_t>(i));
-            return gone;
-        }
-        return std::nullopt;
+        const auto found = std::find_if(behind(keep), list_.end(), select);
+        if (found == list_.end()) return std::nullopt;
+        return take(found);
     }
 
     /// Calls f for each behind the last one that `is_done` accepts.
     template <class IsDone, class F>
     void for_each_behind(IsDone&& is_done, F&& f) {
-        std::size_t begin = size();
-        while (begin > 0 && !is_done((*list_)[begin - 1]))
-            --begin;
-        for (; begin < size(); ++begin)
-            f((*list_)[begin]);
+        const auto done = std::find_if(list_.rbegin(), list_.rend(), is_done);
+        std::for_each(done.base(), list_.end(), f);
     }
 
     /// The delivery with this record, made at its place in the order of the sequences if there is none.
     Delivery& at_record(std::uint64_t stored) {
-        if (!list_) list_ = std::make_unique<std::deque<Delivery>>();
-        auto place = list_->begin();
-        while (place != list_->end() && place->stored < stored)
-            ++place;
-        if (place == list_->end() || place->stored != stored) place = list_->insert(place, Delivery{});
+        auto place = std::find_if(list_.begin(), list_.end(), [&](const Delivery& d) { return d.stored >= stored; });
+        if (place == list_.end() || place->stored != stored) place = list_.insert(place, Delivery{});
         place->stored = stored;
         return *place;
     }
@@ -106,17 +87,27 @@ public:
 
     template <class F>
     void for_each(F&& f) {
-        if (!list_) return;
-        for (auto& each : *list_)
+        for (auto& each : list_)
             f(each);
     }
 
 private:
+    using List = std::list<Delivery>;  // an idle client holds no buffer, one message costs one node
+
+    List::iterator behind(std::size_t count) noexcept {
+        return std::next(list_.begin(), static_cast<std::ptrdiff_t>(std::min(count, list_.size())));
+    }
+    Delivery take(List::iterator place) {
+        Delivery gone = std::move(*place);
+        octets_ -= weight(gone);
+        list_.erase(place);
+        return gone;
+    }
     static std::size_t weight(const Delivery& delivery) noexcept {
         return delivery.topic.size() + delivery.payload.size();
     }
 
-    std::unique_ptr<std::deque<Delivery>> list_;
+    List list_;
     std::size_t octets_ = 0;
 };
 

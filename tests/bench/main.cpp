@@ -219,14 +219,16 @@ std::int64_t octets_per_idle_client() {
 
 }  // namespace
 
-/// One JSON object a line; the argument is how often each case is done.
+/// One JSON object a line.
 int main(int argc, char** argv) {
     const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 100000;
-    if (count == 0 || argc > 2) {
-        fmt::print(stderr, "usage: {} [COUNT]\n", argv[0]);
+    const std::string_view only = argc > 2 ? argv[2] : "";
+    if (count == 0 || argc > 3) {
+        fmt::print(stderr, "usage: {} [COUNT [CASE]]\n", argv[0]);
         return 2;
     }
     for (const Case& each : cases) {
+        if (!only.empty() && each.name != only) continue;
         const Work work = prepared(each);
         const auto allocated = test::allocations().count;
         const auto begin = std::chrono::steady_clock::now();
