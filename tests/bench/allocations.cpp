@@ -16,12 +16,20 @@ mqttsn::test::Allocations mqttsn::test::allocations() noexcept {
     return total;
 }
 
-void* operator new(std::size_t size) {
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
     void* block = std::malloc(size);
-    if (block == nullptr) throw std::bad_alloc();
+    if (block == nullptr) return nullptr;
     ++total.count;
     total.octets += static_cast<std::int64_t>(malloc_usable_size(block) + header);
     return block;
+}
+void* operator new(std::size_t size) {
+    void* block = operator new(size, std::nothrow);
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+    return operator new(size, std::nothrow);
 }
 void* operator new[](std::size_t size) {
     return operator new(size);
