@@ -126,21 +126,21 @@ void Client::connect(TimePoint now, Outbox& out) {
     state_ = State::connecting;
     prompted_ = false;
     last_connect_ = now;
-    if (options_.clean_session) {
-        ids_.clear();
-        names_.clear();
-        received_.clear();
-    }
+    if (options_.clean_session) forget_session();
     begin(session,
           sn::Connect{options_.will.has_value(), options_.clean_session, sn::protocol_id, options_.keep_alive_s,
                       options_.client_id},
           now, out);
 }
 
-void Client::change_gateway(Outbox& out) {
+void Client::forget_session() {
     ids_.clear();
     names_.clear();
     received_.clear();
+}
+
+void Client::change_gateway(Outbox& out) {
+    forget_session();
     if (unreleased_) out.events.push_back(Published{unreleased_->job.token, sn::ReturnCode::accepted, true});
     unreleased_.reset();
 }

@@ -194,6 +194,7 @@ private:
     void begin_sleep(TimePoint now, Outbox& out);
     void fall_asleep(Outbox& out);
     void suspend();
+    void forget_session();
     void connection_ended(const Event& event, Outbox& out);
     void ended_by_gateway(TimePoint now, Outbox& out);
     void exhausted(Slot slot, Outbox& out);

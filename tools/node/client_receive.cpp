@@ -22,6 +22,8 @@ struct Client::Receiver {
             return;
         }
         client.state_ = State::active;
+        // What came since CONNECT was still of the session that ends here.
+        if (client.options_.clean_session) client.forget_session();
         out.events.push_back(Connected{});
         if (client.unreleased_) {
             client.transactions_[publication] = std::move(*client.unreleased_);

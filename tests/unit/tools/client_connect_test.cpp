@@ -372,3 +372,15 @@ TEST_CASE("a client without a connection hears nothing") {
     CHECK(node.sent().empty());
     CHECK(node.events().empty());
 }
+
+TEST_CASE("topic ids that come between a clean CONNECT and its CONNACK are those of the session before",
+          "[SN12C-6.2-b]") {
+    NodeTalk node;
+    node.client.connect(node.now, node.out);
+    node.receives(sn::Register{7, 1, "old"});
+    node.receives(sn::Connack{});
+    node.sent();
+    node.events();
+    node.receives(sn::Publish{.qos = Qos::at_most_once, .topic_id = 7, .data = as_bytes("x")});
+    CHECK(node.events().empty());
+}
