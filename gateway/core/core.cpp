@@ -46,7 +46,7 @@ void broadcast(LinkId link, std::uint8_t radius, const sn::Packet& packet, Turn&
 
 bool send(Session& session, const sn::Packet& packet, Turn& turn) {
     return !session.bound ||
-           append_frame({.to = session.route.endpoint, .owner = session.number}, session.route, packet, turn);
+           append_frame({.to = session.route.endpoint, .owner = session.key}, session.route, packet, turn);
 }
 
 namespace {
@@ -65,7 +65,7 @@ bool send_to_be_answered(Session& session, const sn::Packet& packet, Timer timer
         session.set(timer, turn.now + retry_time(session, turn));
         return true;
     }
-    FrameOut frame{.to = session.route.endpoint, .owner = session.number};
+    FrameOut frame{.to = session.route.endpoint, .owner = session.key};
     frame.token = turn.core.departures.expect(session, timer);
     if (!append_frame(frame, session.route, packet, turn)) {
         turn.core.departures.forget(session);

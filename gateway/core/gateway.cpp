@@ -79,7 +79,7 @@ public:
     void touched(Session& session, Turn& turn) {
         if (session.dead) return;
         core.timers.update(session);
-        core.journal.note(session, turn.out);
+        core.journal.note(session, core.store_failing, turn.out);
     }
 
     Core core;
@@ -253,7 +253,7 @@ void Gateway::State::timeout(Turn& turn) {
             core.timers.erase(*session);
         } else {
             core.timers.reschedule(*session);
-            core.journal.note(*session, turn.out);
+            core.journal.note(*session, core.store_failing, turn.out);
         }
     }
 }

@@ -8,7 +8,8 @@ namespace mqttsn::gateway {
 
 namespace {
 
-constexpr std::uint8_t session_version = 1;
+// 1: nothing about doubts.
+constexpr std::uint8_t session_version = 2;
 
 // A CONNECT that is being decided has changed nothing yet, and awake is only a part of sleep.
 ClientState kept_state(const Session& session) {
@@ -173,8 +174,9 @@ void append_session_image(const Session& session, const Config& config, Buffer& 
     writer.number(session_version);
     writer.text(session.client_id);
     writer.number(static_cast<std::uint8_t>(kept_state(session)));
-    for (const bool each : {session.clean_session, session.id_assigned, session.will_owned, session.will_due,
-                            session.upstream_gone, session.subscriptions_known, session.accepted.will}) {
+    for (const bool each :
+         {session.clean_session, session.id_assigned, session.will_owned, session.will_due, session.upstream_gone,
+          session.subscriptions_known, session.accepted.will, session.doubts_subscriptions()}) {
         writer.flag(each);
     }
     writer.number(session.keep_alive_s);
@@ -187,15 +189,23 @@ void append_session_image(const Session& session, const Config& config, Buffer& 
     writer.octets(session.held);
 }
 
+namespace {
+
+bool is_session_version(std::uint8_t version) noexcept {
+    return version >= 1 && version <= session_version;
+}
+
+}  // namespace
+
 std::string_view client_id_of(Bytes image) {
     ImageReader reader(image);
-    if (reader.number<std::uint8_t>() != session_version) return {};
-    return reader.text();
+    return is_session_version(reader.number<std::uint8_t>()) ? reader.text() : std::string_view();
 }
 
 bool read_session_image(Bytes image, const Config& config, Session& session, bool& link_known) {
     ImageReader reader(image);
-    if (reader.number<std::uint8_t>() != session_version || reader.text() != session.client_id) return false;
+    const auto version = reader.number<std::uint8_t>();
+    if (!is_session_version(version) || reader.text() != session.client_id) return false;
     const auto state = reader.number<std::uint8_t>();
     if (state >= client_state_count) return false;
     session.state = static_cast<ClientState>(state);
@@ -204,6 +214,7 @@ bool read_session_image(Bytes image, const Config& config, Session& session, boo
                        &session.upstream_gone, &session.subscriptions_known, &session.accepted.will}) {
         *each = reader.flag();
     }
+    session.subscriptions_doubted = version < 2 || reader.flag();
     session.keep_alive_s = reader.number<std::uint16_t>();
     session.sleep_s = reader.number<std::uint16_t>();
     session.accepted.duration_s = reader.number<std::uint16_t>();

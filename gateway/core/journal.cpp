@@ -4,17 +4,25 @@
 
 namespace mqttsn::gateway {
 
-void Journal::note(Session& session, Outbox& out) {
+void Journal::note(Session& session, bool store_failing, Outbox& out) {
     // A CONNECT that is being decided has changed nothing that a restart should bring back (SN12-6.3-h).
     if (!config_.durable || session.dead || session.state == ClientState::connecting) return;
     const std::uint64_t print = session_fingerprint(session);
     if (print == 0) return;
-    if (print != session.stored.session) {
+    const bool doubts = session.doubts_subscriptions();
+    if (print != session.stored.session || doubts != session.stored.doubts) {
+        // A disk that takes no records must not keep a client from the broker for a doubt alone.
+        const bool lazy = store_failing && print == session.stored.session;
         session.stored.session = print;
+        session.stored.doubts = doubts;
         const std::size_t begin = out.octets.size();
         append_session_image(session, config_, out.octets);
-        out.store.push_back(
-            {StoreOp::Action::put, {RecordKind::session, session.number, 0}, begin, out.octets.size() - begin});
+        out.store.push_back({StoreOp::Action::put,
+                             {RecordKind::session, session.number, 0},
+                             begin,
+                             out.octets.size() - begin,
+                             lazy,
+                             session.key});
     }
     const std::size_t begin = out.octets.size();
     append_flow_image(session, config_, out.octets);
@@ -26,13 +34,13 @@ void Journal::note(Session& session, Outbox& out) {
     }
     session.stored.flow = flow;
     const auto action = size == 0 ? StoreOp::Action::erase : StoreOp::Action::put;
-    out.store.push_back({action, {RecordKind::flow, session.number, 0}, begin, size});
+    out.store.push_back({action, {RecordKind::flow, session.number, 0}, begin, size, false, session.key});
 }
 
 namespace {
 
-void put(const RecordKey& key, std::size_t begin, Outbox& out) {
-    out.store.push_back({StoreOp::Action::put, key, begin, out.octets.size() - begin});
+void put(const RecordKey& key, const Session& session, std::size_t begin, Outbox& out) {
+    out.store.push_back({StoreOp::Action::put, key, begin, out.octets.size() - begin, false, session.key});
 }
 
 // A message that comes back because its end was not written yet may come twice, as on any lossy link.
@@ -45,7 +53,7 @@ void erase_later(const RecordKey& key, Outbox& out) {
 void Journal::put_message(const Session& session, const TakenMessage& message, Outbox& out) {
     const std::size_t begin = out.octets.size();
     append_message_image(message, out.octets);
-    put({RecordKind::message, session.number, message.sequence}, begin, out);
+    put({RecordKind::message, session.number, message.sequence}, session, begin, out);
 }
 
 void Journal::erase_message(const Session& session, std::uint64_t sequence, Outbox& out) {
@@ -55,7 +63,7 @@ void Journal::erase_message(const Session& session, std::uint64_t sequence, Outb
 void Journal::put_delivery(const Session& session, const Delivery& delivery, Outbox& out) {
     const std::size_t begin = out.octets.size();
     append_delivery_image(delivery, config_, out.octets);
-    put({RecordKind::delivery, session.number, delivery.stored}, begin, out);
+    put({RecordKind::delivery, session.number, delivery.stored}, session, begin, out);
 }
 
 void Journal::erase_delivery(const Session& session, std::uint64_t sequence, Outbox& out) {
@@ -64,7 +72,8 @@ void Journal::erase_delivery(const Session& session, std::uint64_t sequence, Out
 
 void Journal::forget(const Session& session, Outbox& out) {
     if (session.stored.session == 0) return;
-    out.store.push_back({StoreOp::Action::erase_session, {RecordKind::session, session.number, 0}, 0, 0});
+    out.store.push_back(
+        {StoreOp::Action::erase_session, {RecordKind::session, session.number, 0}, 0, 0, false, session.key});
 }
 
 }  // namespace mqttsn::gateway

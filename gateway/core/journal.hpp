@@ -12,7 +12,7 @@ public:
     explicit Journal(const Config& config) : config_(config) {}
 
     /// A session that an input touched: emits the records that differ from what is stored.
-    void note(Session& session, Outbox& out);
+    void note(Session& session, bool store_failing, Outbox& out);
     void put_message(const Session& session, const TakenMessage& message, Outbox& out);
     void put_delivery(const Session& session, const Delivery& delivery, Outbox& out);
     void erase_delivery(const Session& session, std::uint64_t sequence, Outbox& out);

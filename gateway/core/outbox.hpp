@@ -15,7 +15,7 @@ namespace mqttsn::gateway {
 /// Names one broker socket: every UpstreamAction::open brings a new one, and none is used twice.
 using UpstreamId = std::uint32_t;
 
-/// Names a session in the outbox and in the store; 0 = none.
+/// Names a session in the store; 0 = none.
 using SessionNumber = std::uint32_t;
 
 /// A frame to one node, or to all nodes of a link within a radius.
@@ -25,8 +25,8 @@ struct FrameOut {
     std::uint8_t radius = 0;
     std::size_t offset = 0;  ///< in Outbox::octets
     std::size_t size = 0;
-    SessionNumber owner = 0;  ///< whose records it may have to wait for
-    FrameToken token = 0;     ///< not 0: the core wants on_departed()
+    ClientKey owner = 0;   ///< whose records it may have to wait for
+    FrameToken token = 0;  ///< not 0: the core wants on_departed()
 };
 
 enum class UpstreamAction : std::uint8_t {
@@ -40,7 +40,7 @@ struct UpstreamOut {
     UpstreamAction action = UpstreamAction::open;
     std::size_t offset = 0;  ///< in Outbox::octets (send only)
     std::size_t size = 0;
-    SessionNumber owner = 0;  ///< as in FrameOut
+    ClientKey owner = 0;  ///< as in FrameOut
 };
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };

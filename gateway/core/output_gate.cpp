@@ -4,15 +4,15 @@ namespace mqttsn::gateway {
 
 void OutputGate::pass(const Outbox& out, CommitId commit, Exit& exit) {
     for (const StoreOp& op : out.store) {
-        if (op.lazy) continue;
-        Owner& owner = owners_[op.key.session];
+        if (op.lazy || op.owner == 0) continue;
+        Owner& owner = owners_[op.owner];
         if (owner.after == commit) continue;
         owner.after = commit;
-        commits_.emplace_back(commit, op.key.session);
+        commits_.emplace_back(commit, op.owner);
     }
-    const auto owner_of = [&](SessionNumber number) -> Owner* {
-        if (number == 0 || owners_.empty()) return nullptr;
-        const auto found = owners_.find(number);
+    const auto owner_of = [&](ClientKey client) -> Owner* {
+        if (client == 0 || owners_.empty()) return nullptr;
+        const auto found = owners_.find(client);
         return found == owners_.end() ? nullptr : &found->second;
     };
     for (const FrameOut& each : out.frames) {
@@ -37,7 +37,7 @@ void OutputGate::pass(const Outbox& out, CommitId commit, Exit& exit) {
 }
 
 void OutputGate::hold(Owner& owner, const FrameOut& frame, Bytes octets) {
-    if (owner.frames >= max_frames_per_session) {
+    if (owner.frames >= max_frames_per_client) {
         ++frames_dropped_;
         return;
     }
@@ -49,7 +49,7 @@ void OutputGate::hold(Owner& owner, const UpstreamOut& action, Bytes octets, std
     if (action.action == UpstreamAction::open) owner.overflowed = false;
     if (action.action == UpstreamAction::send) {
         if (owner.overflowed) return;
-        if (owner.octets + octets.size() > max_octets_per_session) {
+        if (owner.octets + octets.size() > max_octets_per_client) {
             owner.overflowed = true;
             overflows.push_back(action.id);
             return;
@@ -61,9 +61,9 @@ void OutputGate::hold(Owner& owner, const UpstreamOut& action, Bytes octets, std
 
 void OutputGate::committed(CommitId up_to, Exit& exit) {
     while (!commits_.empty() && commits_.front().first <= up_to) {
-        const SessionNumber number = commits_.front().second;
+        const ClientKey client = commits_.front().second;
         commits_.pop_front();
-        const auto found = owners_.find(number);
+        const auto found = owners_.find(client);
         if (found == owners_.end()) continue;
         release(found->second, up_to, exit);
         if (found->second.after <= up_to) owners_.erase(found);

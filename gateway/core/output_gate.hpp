@@ -1,5 +1,5 @@
-// Output commit: between the core and the world stands this gate. What a session says passes at once, unless records of
-// that session are not on disk yet; then it waits, in order, for their commit.
+// Output commit: between the core and the world stands this gate. What a client is told, or said for it to the broker,
+// passes at once unless records of that client are not on disk yet; then it waits, in order, for their commit.
 #pragma once
 
 #include "gateway/core/outbox.hpp"
@@ -29,13 +29,13 @@ public:
     /// Everything up to this commit is on disk: what waited for it leaves.
     void committed(CommitId up_to, Exit& exit);
 
-    /// Sessions that wait.
+    /// Clients that wait.
     std::size_t waiting() const noexcept { return owners_.size(); }
     /// Frames dropped because too many waited: their receivers repeat, as for any lost datagram.
     std::uint64_t frames_dropped() const noexcept { return frames_dropped_; }
 
-    static constexpr std::size_t max_frames_per_session = 64;
-    static constexpr std::size_t max_octets_per_session = 256U << 10;
+    static constexpr std::size_t max_frames_per_client = 64;
+    static constexpr std::size_t max_octets_per_client = 256U << 10;
 
 private:
     struct Waiting {
@@ -55,8 +55,8 @@ private:
     void hold(Owner& owner, const UpstreamOut& action, Bytes octets, std::vector<UpstreamId>& overflows);
     static void release(Owner& owner, CommitId up_to, Exit& exit);
 
-    std::unordered_map<SessionNumber, Owner> owners_;
-    std::deque<std::pair<CommitId, SessionNumber>> commits_;  ///< in order; an owner may be there several times
+    std::unordered_map<ClientKey, Owner> owners_;
+    std::deque<std::pair<CommitId, ClientKey>> commits_;  ///< in order; an owner may be there several times
     std::uint64_t frames_dropped_ = 0;
 };
 

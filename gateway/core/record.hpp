@@ -24,6 +24,11 @@ struct RecordKey {
     auto operator<=>(const RecordKey&) const = default;
 };
 
+/// Names a client in the outbox: what its sessions say and what the store is to keep of them stay in one order. Made
+/// from the client id, because a new session must not overtake what the one before has yet to say; 0 = none. Two
+/// clients with the same key wait for each other's records, which harms nobody.
+using ClientKey = std::uint64_t;
+
 /// Commits are numbered in the order in which they were asked for.
 using CommitId = std::uint64_t;
 
@@ -38,6 +43,7 @@ struct StoreOp {
     std::size_t offset = 0;  ///< of the image in Outbox::octets (put only)
     std::size_t size = 0;
     bool lazy = false;  ///< nothing that is said depends on it: a restart without it repeats what may be repeated
+    ClientKey owner = 0;
 };
 
 }  // namespace mqttsn::gateway

@@ -71,23 +71,26 @@ void drop_incomplete(Session& session) {
         });
 }
 
-// When something kept is due that lasts `longest` from when it began. Nobody could be heard while the gateway was down,
-// so what came due then gets `grace` more; a clock that was set back makes nothing last longer.
-TimePoint kept_deadline(const Session& session, Duration longest, Duration grace, const Turn& turn) {
+// When something kept is due that lasts `longest` from when it began, and that the client should have put off by
+// `margin` before. Nobody could be heard while the gateway was down, so what came due then gets `grace` more; a clock
+// that was set back makes nothing last longer.
+TimePoint kept_deadline(const Session& session, Duration longest, Duration margin, Duration grace, const Turn& turn) {
     if (session.stored.deadline_s == 0) return turn.now + longest;
     const TimePoint kept = from_unix_time(session.stored.deadline_s, turn.config());
-    return std::min(kept <= turn.now ? turn.now + grace : kept, turn.now + longest);
+    const bool was_due = kept <= turn.now || kept - margin < turn.now;
+    return std::min(was_due ? turn.now + grace : kept, turn.now + longest);
 }
 
 void resume_sleep(Session& session, const Turn& turn) {
-    const Duration longest = tolerance(std::chrono::seconds(session.sleep_s));
-    session.lost_at = kept_deadline(session, longest, longest, turn);
+    const Duration sleep = std::chrono::seconds(session.sleep_s);
+    const Duration longest = tolerance(sleep);
+    session.lost_at = kept_deadline(session, longest, longest - sleep, longest, turn);
     session.set(Timer::sleep, session.lost_at);
 }
 
 void resume_expiry(Session& session, const Turn& turn) {
     const Duration longest = turn.config().timers.session_expiry;
-    session.set(Timer::expiry, kept_deadline(session, longest, tolerance(longest) - longest, turn));
+    session.set(Timer::expiry, kept_deadline(session, longest, Duration::zero(), tolerance(longest) - longest, turn));
 }
 
 }  // namespace
@@ -99,7 +102,10 @@ void Restoration::resume(Session& session, Turn& turn) {
         session.state = ClientState::lost;
         is_connected = false;
     }
+    // One that was connecting may have begun a session at the broker; that is not written.
+    if (!is_connected) session.subscriptions_doubted = true;
     session.stored.session = session_fingerprint(session);
+    session.stored.doubts = session.doubts_subscriptions();
     // A late answer to a message of before must not fit one of now.
     session.last_msg_id = static_cast<sn::MsgId>(turn.core.random.below(65535));
     // Nor a packet id for which the broker still awaits PUBREL, because the one that was on disk did not reach it.

@@ -1,10 +1,15 @@
 #include "gateway/core/session.hpp"
 
+#include "gateway/core/image.hpp"
 #include "gateway/core/procedures/procedures.hpp"
 
 #include <algorithm>
 
 namespace mqttsn::gateway {
+
+ClientKey Session::key_of(std::string_view client_id) noexcept {
+    return fingerprint(as_bytes(client_id));
+}
 
 TimePoint Session::next_deadline() const noexcept {
     TimePoint earliest = *std::min_element(timers_.begin(), timers_.end());

@@ -84,6 +84,7 @@ struct InterruptedDelivery {
 struct StoredImages {
     std::uint64_t session = 0;  ///< fingerprints; 0 = no record
     std::uint64_t flow = 0;
+    bool doubts = false;         ///< as Session::doubts_subscriptions()
     UnixSeconds deadline_s = 0;  ///< as read; 0 = none
 };
 
@@ -123,20 +124,22 @@ struct AcceptedConnect {
 class Session {
 public:
     Session(std::string id, SessionNumber session_number, const mqtt::ClientOptions& options)
-        : client_id(std::move(id)), number(session_number), upstream(options, session_number) {}
+        : client_id(std::move(id)), number(session_number), key(key_of(client_id)), upstream(options, key) {}
 
     const std::string client_id;
     const SessionNumber number;  ///< its key in the store; never used twice
+    const ClientKey key;
     ClientState state = ClientState::disconnected;
-    bool established = false;         ///< a CONNECT was accepted: there is something to keep
-    bool clean_session = true;        ///< of the last accepted CONNECT
-    bool id_assigned = false;         ///< the client came without an id (SN12-5.3.1-b)
-    bool bound = false;               ///< `route` leads to the client
-    bool will_owned = false;          ///< the broker has another will than the client wants (SN12-6.4-f)
-    bool will_due = false;            ///< lost without a broker connection: arm the will and let it fire
-    bool upstream_gone = false;       ///< asleep beyond upstream.grace: told at the next PINGREQ (SN12-6.12-d)
-    std::uint16_t renewals = 0;       ///< SUBSCRIBEs of renew_subscriptions() that the broker has not answered
-    bool subscriptions_known = true;  ///< false: the broker kept subscriptions from before this record
+    bool established = false;            ///< a CONNECT was accepted: there is something to keep
+    bool clean_session = true;           ///< of the last accepted CONNECT
+    bool id_assigned = false;            ///< the client came without an id (SN12-5.3.1-b)
+    bool bound = false;                  ///< `route` leads to the client
+    bool will_owned = false;             ///< the broker has another will than the client wants (SN12-6.4-f)
+    bool will_due = false;               ///< lost without a broker connection: arm the will and let it fire
+    bool upstream_gone = false;          ///< asleep beyond upstream.grace: told at the next PINGREQ (SN12-6.12-d)
+    std::uint16_t renewals = 0;          ///< SUBSCRIBEs of renew_subscriptions() that the broker has not answered
+    bool subscriptions_doubted = false;  ///< the broker may lack some although it calls the session present
+    bool subscriptions_known = true;     ///< false: the broker kept subscriptions from before this record
     std::uint16_t keep_alive_s = 0;
     std::uint16_t sleep_s = 0;
     TimePoint heard{};  ///< when the client sent something last; the epoch = not since the gateway started
@@ -177,6 +180,12 @@ public:
 
     /// Whether the session outlives the connection (SN12-6.3-j).
     bool is_kept() const noexcept { return established && !clean_session; }
+    /// Whether the subscriptions have to be renewed at the next CONNACK even if it calls the session present; also when
+    /// the gateway is killed now and that CONNACK comes to its successor.
+    bool doubts_subscriptions() const noexcept {
+        const bool is_sure = renewals == 0 && !subscriptions_doubted && !upstream.is_unanswered();
+        return !is_sure && is_kept() && !subscriptions.all().empty();
+    }
     /// Whether the broker has yet to get messages that the client was told are safe: the broker connection outlives the
     /// client's then.
     bool owes_broker() const noexcept { return !taken.list.empty(); }
@@ -196,6 +205,7 @@ public:
     TimePoint heap_deadline = never;  ///< owned by TimerHeap
 
 private:
+    static ClientKey key_of(std::string_view client_id) noexcept;
     static constexpr std::size_t index(Timer timer) noexcept { return static_cast<std::size_t>(timer); }
     static constexpr std::array<TimePoint, timer_count> all_stopped() {
         std::array<TimePoint, timer_count> timers{};

@@ -19,8 +19,8 @@ public:
         waiting,  ///< back-off before the next attempt
     };
 
-    /// `owner` is the session that speaks on it; 0 = the gateway itself.
-    Upstream(const mqtt::ClientOptions& options, SessionNumber owner) : client_(options), owner_(owner) {}
+    /// `owner` is the client that speaks on it; 0 = the gateway itself.
+    Upstream(const mqtt::ClientOptions& options, ClientKey owner) : client_(options), owner_(owner) {}
 
     Phase phase() const noexcept { return phase_; }
     bool is_ready() const noexcept { return phase_ == Phase::ready; }
@@ -29,6 +29,8 @@ public:
     /// Whether a CONNECT went without its CONNACK since the last call: the broker may have begun a session that the
     /// next CONNACK calls present.
     bool take_unanswered() noexcept { return std::exchange(unanswered_, false); }
+    /// Whether one is on its way, or went so.
+    bool is_unanswered() const noexcept { return unanswered_ || phase_ == Phase::handshake; }
 
     mqtt::Client& client() noexcept { return client_; }
     const mqtt::Client& client() const noexcept { return client_; }
@@ -73,7 +75,7 @@ private:
 
     mqtt::Client client_;
     UpstreamId id_ = 0;
-    SessionNumber owner_ = 0;
+    ClientKey owner_ = 0;
     void close() noexcept;
 
     std::uint16_t failures_ = 0;

@@ -146,3 +146,11 @@ TEST_CASE("the expiry that the configuration says now is the longest", "[SN12-6.
         CHECK(t.talk.gateway().session_count() == 1);
     }
 }
+
+TEST_CASE("a client that should have woken while the gateway was down gets its full time",
+          "[SN12-7.2-a][SN12-6.12-f]") {
+    Sleeper t(State::asleep, durable());  // it wakes after 600 s at the latest, and is lost after 660 s
+    t.talk.advance(550s);
+    t.talk.crashes_and_restarts(105s);
+    expects_lost_after(t, 660s);
+}

@@ -28,9 +28,9 @@ const mqtt::Will* will_to_arm(const Session& session) {
 
 void give_up(Session& session, Turn& turn) {
     if (session.state == ClientState::asleep) {
-        // Told when it wakes; nobody may wake it (SN12-6.12-d).
+        // Told when it wakes; nobody may wake it (SN12-6.12-d). It is not lost: no will.
         session.upstream_gone = true;
-        session.upstream.abort(turn.out);
+        session.upstream.disconnect(0x00, turn.out);
         for (const Timer timer : {Timer::back_off, Timer::upstream, Timer::grace})
             session.stop(timer);
         return;
@@ -88,6 +88,8 @@ void upstream_accepted(Session& session, const mqtt::Connected& event, Turn& tur
     for (const Timer timer : {Timer::back_off, Timer::upstream, Timer::grace})
         session.stop(timer);
     if (session.will_due) {
+        // It has begun a session at the broker that the next CONNACK calls present.
+        if (!event.session_present) session.subscriptions_doubted = true;
         session.upstream.abort(turn.out);
         return settle(session, ClientState::lost, turn);
     }
@@ -173,7 +175,8 @@ void upstream_timeout(Session& session, Turn& turn) {
             session.upstream.disconnect(0x00, turn.out);
             return settle(session, session.state, turn);
         }
-        session.upstream.abort(turn.out);
+        // The broker may have accepted the CONNECT, and would publish a will that is not due, or due once only.
+        session.upstream.disconnect(0x00, turn.out);
         return upstream_lost(session, "the broker did not answer in time", turn);
     }
     if (session.is_due(Timer::back_off, turn.now)) {

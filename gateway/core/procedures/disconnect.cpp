@@ -40,11 +40,11 @@ void client_lost(Session& session, bool tell, std::string_view reason, Turn& tur
     ++turn.counters().clients_lost;
     turn.log(LogLevel::warning, session.client_id, "lost: {}", reason);
     if (tell) send(session, sn::Disconnect{}, turn);
-    const TimePoint grace = session.when(Timer::grace);
-    const TimePoint back_off = session.when(Timer::back_off);
     if (!release_will(session, turn)) return settle(session, ClientState::lost, turn);
     // The broker connection outlives the client until the will is through.
     const TimePoint upstream = session.when(Timer::upstream);
+    const TimePoint grace = session.when(Timer::grace);
+    const TimePoint back_off = session.when(Timer::back_off);
     detach(session, ClientState::lost, turn);
     stop_all(session);
     session.set(Timer::upstream, upstream);

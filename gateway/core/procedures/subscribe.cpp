@@ -200,8 +200,10 @@ void broker_unsubscribes(Session& session, const mqtt::Unsubscribed& event, Turn
 }
 
 void renew_subscriptions(Session& session, bool session_present, Turn& turn) {
-    const bool is_in_doubt = session.upstream.take_unanswered() || session.renewals > 0;
+    const bool is_in_doubt =
+        session.upstream.take_unanswered() || session.renewals > 0 || session.subscriptions_doubted;
     session.renewals = 0;
+    session.subscriptions_doubted = false;
     if (session_present && !is_in_doubt) return;
     for (const auto& each : session.subscriptions.all()) {
         const auto sent = session.upstream.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {

@@ -120,6 +120,15 @@ bool release_will(Session& session, Turn& turn) {
     const auto published = upstream.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {
         return client.publish({will.topic, will.payload, will.qos, will.retain}, turn.now, wire);
     });
+    if (!published && published.error() == mqtt::ClientError::in_flight_full) {
+        // The broker has yet to acknowledge as many messages as it takes: a connection of its own carries the will.
+        upstream.disconnect(0x00, turn.out);
+        session.will_due = true;
+        session.set(Timer::upstream, turn.now + turn.config().timers.upstream_connect_timeout);
+        if (may_give_up(session, turn)) session.set(Timer::grace, turn.now + turn.config().timers.upstream_grace);
+        open_upstream(session, session.clean_session, turn);
+        return true;
+    }
     if (!published) {
         turn.log(LogLevel::error, session.client_id, "the updated will could not be published: {}",
                  published.error().message());
