@@ -4,8 +4,8 @@
 
 namespace mqttsn::simulation {
 
-void Disk::append(gateway::CommitId id, const gateway::Outbox& out) {
-    Batch batch{id, {}};
+void Disk::append(gateway::CommitId id, const gateway::Outbox& out, TimePoint now) {
+    Batch batch{id, now, {}};
     for (const auto& op : out.store) {
         const Bytes image = out.view(op.offset, op.size);
         batch.ops.emplace_back(op, Buffer(image.begin(), image.end()));
@@ -24,6 +24,7 @@ gateway::CommitId Disk::commit() {
 }
 
 void Disk::crash(std::size_t batches) {
+    lost_since_ = batches < waiting_.size() ? waiting_[batches].at : TimePoint::max();
     for (std::size_t i = 0; i < std::min(batches, waiting_.size()); ++i)
         apply(waiting_[i]);
     waiting_.clear();

@@ -32,7 +32,7 @@
 // - One message of the gateway at a time waits for an answer; PUBREL only behind PUBREC.
 //
 // - At the end the broker has every subscription that a kept session's device was told of. Exceptions: MQTT 3.1, and a
-//   gateway without store that crashed, cannot know that the broker forgot, nor can one with a
+//   gateway without store that crashed, cannot know that the broker forgot, nor in every case one with a
 //   store that crashed while it renewed them. Order is not checked once a limit dropped
 //   something: the broker repeats what it was not told in time.
 //
@@ -41,7 +41,9 @@
 //
 // Wills (SN 6.3, 6.4): a will that the gateway causes (it publishes it, or ends an MQTT connection without DISCONNECT)
 // belongs to a client that was silent for its tolerance or left N_retry + 1 sendings unanswered; once per connection;
-// never after DISCONNECT, and with the message that was confirmed last. A device that falls silent for ever has its
+// never after DISCONNECT that came before, and with the message that was confirmed last, or that came last: WILLMSGUPD
+// and its answer have no number (SN 5.4.23, 5.4.26), so a late copy of one is an update back, and the answer to a copy
+// passes for that to a later update which the network has lost. A device that falls silent for ever has its
 // will published afterwards, unless a late copy of a CONNECT took the connection's place. Not the gateway's doing, so
 // left out: MQTT connections that break (the gateway's crash included) make the broker publish; a broker that is away
 // longer than upstream_grace, or restarts meanwhile, does not.
@@ -126,7 +128,8 @@ public:
     /// What was said from here on has another reason.
     void input_ends();
     void frame_leaves(int device, const sn::Packet& packet, std::uint64_t emission);
-    void gateway_stopped(bool crashed);
+    /// `forgotten_since`: when the first record was made that the disk does not have.
+    void gateway_stopped(bool crashed, TimePoint forgotten_since);
     void counted(const gateway::Counters& counters);
 
     // ---- at the broker ----
@@ -195,7 +198,7 @@ private:
         TimePoint last_sending{};
 
         TimePoint last_heard{};
-        std::vector<TimePoint> heard;  ///< of the last second, and the one before
+        std::vector<TimePoint> heard;  ///< since a second before the oldest record that waits, and the one before
         std::uint16_t keep_alive_s = 0;
         std::uint16_t sleep_s = 0;
         bool sleep_asked = false;  ///< the input being processed is DISCONNECT with a duration
@@ -204,6 +207,7 @@ private:
         std::uint32_t will_wanted = 0;
         std::uint32_t will_confirmed = 0;
         std::string will_given;              ///< in the handshake, not yet confirmed
+        std::string will_heard;              ///< of the WILLMSGUPD that came last since
         std::uint32_t wills_by_gateway = 0;  ///< since the last CONNACK
         std::uint32_t wills = 0;             ///< since the last CONNACK
         std::uint32_t wills_since_death = 0;

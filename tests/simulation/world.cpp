@@ -98,7 +98,7 @@ void World::carry_out() {
     observe(out);
     if (!out.store.empty()) {
         oracle_.require(plan_.gateway.durable, "records without a store");
-        disk_.append(++last_commit_, out);
+        disk_.append(++last_commit_, out, time_.now());
         commit_later();
     }
     if (death_ == Death::before_outputs) return stop_gateway(true);
@@ -162,7 +162,7 @@ void World::stop_gateway(bool crashed) {
     death_ = Death::none;
     outputs_left_ = SIZE_MAX;
     disk_.crash(crashed ? dice_.below(disk_.waiting() + 1) : disk_.waiting());
-    oracle_.gateway_stopped(crashed);
+    oracle_.gateway_stopped(crashed, std::min(time_.now(), disk_.lost_since()));
     for (auto& [socket, link] : links_) {
         if (!link.is_open) continue;
         link.is_open = false;

@@ -217,7 +217,7 @@ void World::check_end() {
         oracle_.check_deliveries(number);
         if (!device.has_settled()) oracle_.fail(fmt::format("{} cannot finish", client));
         // A gateway without a store that crashed, or MQTT 3.1, cannot tell that the broker forgot.
-        // Nor does a gateway know, after a crash, that it had not yet renewed what the broker forgot.
+        // Nor does a gateway know in every case, after a crash, that it had not yet renewed what the broker forgot.
         const bool is_certain = plan_.broker.forgets == 0 || plan_.crash.pause == Duration::zero();
         // A late copy of a clean CONNECT forgets what the client believes to have.
         const bool is_told = plan_.gateway.durable && plan_.gateway.broker.client.version != mqtt::Version::v3_1;
