@@ -81,7 +81,8 @@ TEST_CASE("an updated will that finds no room among unacknowledged messages goes
     t.talk.heard();
     t.talk.advance(90s);
     t.node.expects(sn::Disconnect{});
-    CHECK(t.talk.heard("c1") == Lines{"DISCONNECT", "CLOSE", "CONNECT c1 keep will w/t new q1", "ABORT"});
+    CHECK(t.talk.heard("c1") ==
+          Lines{"DISCONNECT", "CLOSE", "CONNECT c1 keep will w/t new q1", "PUBLISH q1 dup a/b x", "ABORT"});
     t.talk.advance(60s);
     CHECK(t.talk.heard("c1").empty());
 }
