@@ -341,30 +341,35 @@ std::vector<NamedCount> SerialTransport::more_counters() const {
     const DriverCounters& driver = driver_->counters();
     const TransmitCounters& queue = queue_.counters();
     const DutyCycleCounters& duty = duty_.counters();
-    const auto milliseconds = [](Duration time) { return static_cast<std::uint64_t>(time.count()) / 1000; };
-    return {{"line octets in", wire_octets_in_},
-            {"line octets out", wire_octets_out_},
+    const auto in_milliseconds = [](Duration time) { return static_cast<std::uint64_t>(time.count()) / 1000; };
+    // The rest is in LinkCounters.
+    static_assert(sizeof(driver) == 12 * sizeof(std::uint64_t), "show new counters of drivers below");
+    static_assert(sizeof(queue) == 6 * sizeof(std::uint64_t), "show new counters of the queue below");
+    static_assert(sizeof(duty) == 3 * sizeof(std::uint64_t), "show new counters of the duty cycle below");
+    using enum NamedCount::Kind;
+    return {{"line octets in", wire_octets_in_, octets},
+            {"line octets out", wire_octets_out_, octets},
             {"times opened", port_.times_opened()},
             {"check errors", driver.check_errors},
             {"framing errors", driver.framing_errors},
             {"oversize", driver.oversize},
-            {"skipped octets", driver.skipped_octets},
+            {"skipped octets", driver.skipped_octets, octets},
             {"departed", driver.departed},
             {"send failures", driver.send_failures},
             {"send timeouts", driver.send_timeouts},
             {"sent again by the driver", driver.retried},
             {"dongle resets", driver.resets},
             {"unexpected replies", driver.unexpected},
-            {"waiting now", queue_.size()},
-            {"most waiting", queue.most_frames},
+            {"waiting now", queue_.size(), level},
+            {"most waiting", queue.most_frames, level},
             {"duplicates not queued", queue.duplicates},
             {"displaced", queue.displaced},
             {"expired", queue.expired},
             {"too long", too_long_},
             {"refused while down", refused_down_},
             {"waits for the duty cycle", duty.waits},
-            {"ms waited for it", milliseconds(duty.waited)},
-            {"ms of air time", milliseconds(duty.air_time)}};
+            {"ms waited for it", in_milliseconds(duty.waited), milliseconds},
+            {"ms of air time", in_milliseconds(duty.air_time), milliseconds}};
 }
 
 }  // namespace mqttsn::transports

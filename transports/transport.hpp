@@ -31,10 +31,12 @@ struct LinkCounters {
     std::uint64_t send_queue_full = 0;  ///< frames refused because the bounded send queue was full
 };
 
-/// A counter that only some links have, for the log.
+/// A counter that only some links have, for the log and for metrics.
 struct NamedCount {
+    enum class Kind : std::uint8_t { events, octets, milliseconds, level };  ///< `level` also falls
     std::string_view name;
     std::uint64_t value = 0;
+    Kind kind = Kind::events;
 };
 
 enum class NoteLevel : std::uint8_t { debug, info, warning, error };

@@ -147,7 +147,10 @@ struct QosMinusOne {
 struct BridgeConfig {
     std::string state_topic;  ///< {"state":"online"} or {"state":"offline"}, also as will; empty = nothing is told
     std::string info_topic;
-    std::string info;  ///< JSON; empty = not told
+    std::string info;               ///< JSON; empty = not told
+    std::string devices_prefix;     ///< "mqttsn/barn/devices/": a topic for each device below; empty = not told
+    Duration device_interval = 1s;  ///< between two messages about the same device
+    std::uint32_t devices_per_second = 100;  ///< messages about all of them; at least 1
 };
 
 struct BrokerConfig {

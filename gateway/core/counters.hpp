@@ -54,6 +54,8 @@ namespace mqttsn::gateway {
     X(searchgw, "SEARCHGW received")                                                                 \
     X(searchgw_suppressed, "SEARCHGW not answered: rate limit or no broker")                         \
     X(gateway_id_conflicts, "ADVERTISE with our own gateway id from another gateway")                \
+    X(device_status_told, "states of devices told over MQTT")                                        \
+    X(device_status_dropped, "states of devices not told: limits.clients of them are told or wait")  \
     X(upstream_connects, "broker connections accepted")                                              \
     X(upstream_paced, "broker connections opened later because many are to be opened")               \
     X(upstream_failures, "broker connections failed, refused or lost")                               \

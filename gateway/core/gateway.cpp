@@ -80,6 +80,7 @@ public:
         if (session.dead) return;
         core.timers.update(session);
         core.journal.note(session, core.store_failing, turn.out);
+        link.touched(session, turn);
     }
 
     Core core;
@@ -118,11 +119,13 @@ void Gateway::State::on_frame(const FrameInfo& info, Bytes datagram, Turn& turn)
     if (!unwrapped || (unwrapped->depth > 0 && forwarder.only_listed &&
                        std::ranges::find(forwarder.endpoints, info.from) == forwarder.endpoints.end())) {
         ++core.counters.forwarder_refused;
+        if (!unwrapped) core.traffic.count_undecodable(unwrapped.error());
         return;
     }
     const auto packet = sn::decode(unwrapped->message);
     if (!packet) {
         ++core.counters.malformed;
+        core.traffic.count_undecodable(packet.error());
         turn.log(LogLevel::debug, core.name_of(info.from), "malformed frame of {} octets dropped: {}", datagram.size(),
                  packet.error().message());
         return;
@@ -254,6 +257,7 @@ void Gateway::State::timeout(Turn& turn) {
         } else {
             core.timers.reschedule(*session);
             core.journal.note(*session, core.store_failing, turn.out);
+            link.touched(*session, turn);
         }
     }
 }
@@ -263,7 +267,9 @@ void Gateway::State::finish(Turn& turn) {
         core.timers.erase(session);
         core.departures.forget(session);
         core.journal.forget(session, turn.out);
+        link.ended(session, turn);
     });
+    link.tell_devices(turn);
     if (link.is_ready() != was_reachable_) {
         was_reachable_ = link.is_ready();
         discovery.set_reachable(was_reachable_, turn);

@@ -20,6 +20,8 @@ public:
     struct Naming {
         std::function<std::string(const Endpoint&)> to_string;
         std::function<bool(const Endpoint&, const Endpoint&)> same_host;
+        /// What is told of a device on its topic (BridgeConfig::devices_prefix); not empty.
+        std::function<std::string(const DeviceReport&)> describe;
     };
 
     Gateway(Config config, Naming naming);

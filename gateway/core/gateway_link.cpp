@@ -10,6 +10,7 @@ namespace mqttsn::gateway {
 namespace {
 
 constexpr std::string_view online = R"({"state":"online"})";
+constexpr auto listening_time = 10s;
 constexpr std::string_view offline = R"({"state":"offline"})";
 
 SourceRateLimit source_limit(const Config& config) {
@@ -19,7 +20,8 @@ SourceRateLimit source_limit(const Config& config) {
 
 }  // namespace
 
-GatewayLink::GatewayLink(const Config& config) : upstream_(config.broker.client, 0), per_source_(source_limit(config)) {
+GatewayLink::GatewayLink(const Config& config)
+    : upstream_(config.broker.client, 0), per_source_(source_limit(config)), devices_(config.bridge) {
     if (config.bridge.state_topic.empty()) return;
     const Bytes payload = as_bytes(offline);
     will_ = mqtt::Will{config.bridge.state_topic, Buffer(payload.begin(), payload.end()), Qos::at_least_once, true};
@@ -37,7 +39,13 @@ void GatewayLink::stop(Turn& turn) {
     attempt_ends_.reset();
     next_attempt_.reset();
     // DISCONNECT takes the will away.
-    if (upstream_.is_ready()) tell(turn.config().bridge.state_topic, offline, turn);
+    if (upstream_.is_ready()) {
+        const std::vector<std::string> forgotten = turn.config().durable ? std::vector<std::string>{} : devices_.told();
+        for (const std::string& topic : forgotten)
+            tell(topic, {}, turn);
+        const std::string& state_topic = turn.config().bridge.state_topic;
+        if (!state_topic.empty()) tell(state_topic, offline, turn);
+    }
     upstream_.disconnect(0x00, turn.out);
 }
 
@@ -68,10 +76,11 @@ void GatewayLink::handle_events(Turn& turn) {
             attempt_ends_.reset();
             failure_logged_ = false;
             turn.log(LogLevel::info, "broker", "connected");
-            tell(turn.config().bridge.state_topic, online, turn);
-            tell(turn.config().bridge.info_topic, turn.config().bridge.info, turn);
+            introduce(turn);
             for (const Message& message : std::exchange(waiting_, {}))
                 send(message, turn);
+        } else if (const auto* message = std::get_if<mqtt::MessageReceived>(&event)) {
+            if (message->retain && !message->payload.empty()) devices_.heard(message->topic, turn);
         } else if (const auto* refused = std::get_if<mqtt::Refused>(&event)) {
             upstream_.abort(turn.out);
             return fail(
@@ -97,14 +106,48 @@ void GatewayLink::closed(std::string_view reason, Turn& turn) {
 void GatewayLink::fail(std::string_view reason, Turn& turn) {
     ++turn.counters().upstream_failures;
     attempt_ends_.reset();
+    // A broker that breaks when it is asked for what it retains is not asked again at once.
+    may_listen_ = !listens_until_;
+    listens_until_.reset();
     next_attempt_ = upstream_.back_off(turn.config().timers, turn.core.random, turn.now);
     turn.log(failure_logged_ ? LogLevel::debug : LogLevel::error, "broker", "not connected: {}", reason);
     failure_logged_ = true;
 }
 
-// QoS 0: lost with the connection, and that is told again with the next.
+void GatewayLink::introduce(Turn& turn) {
+    const BridgeConfig& bridge = turn.config().bridge;
+    if (!bridge.state_topic.empty()) tell(bridge.state_topic, online, turn);
+    if (!bridge.info_topic.empty() && !bridge.info.empty()) tell(bridge.info_topic, bridge.info, turn);
+    devices_.begin(turn);
+    if (devices_.is_on() && may_listen_) listen(turn);
+    may_listen_ = true;
+}
+
+// What an earlier process has told of devices that nobody knows any more is retained; it comes right after SUBACK.
+void GatewayLink::listen(Turn& turn) {
+    const auto sent = upstream_.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {
+        return client.subscribe(turn.config().bridge.devices_prefix + "+", Qos::at_most_once, turn.now, wire);
+    });
+    if (sent) listens_until_ = turn.now + listening_time;
+}
+
+void GatewayLink::stop_listening(Turn& turn) {
+    listens_until_.reset();
+    upstream_.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {
+        return client.unsubscribe(turn.config().bridge.devices_prefix + "+", turn.now, wire);
+    });
+}
+
+void GatewayLink::tell_devices(Turn& turn) {
+    if (!upstream_.is_ready()) return;
+    while (const auto each = devices_.next(turn)) {
+        tell(each->topic, each->text, turn);
+        ++turn.counters().device_status_told;
+    }
+}
+
+// QoS 0: lost with the connection, and told again with the next. Without a text the broker forgets the topic.
 void GatewayLink::tell(std::string_view topic, std::string_view text, Turn& turn) {
-    if (topic.empty() || text.empty()) return;
     upstream_.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {
         return client.publish({topic, as_bytes(text), Qos::at_most_once, true}, turn.now, wire);
     });
@@ -155,6 +198,7 @@ void GatewayLink::timeout(Turn& turn) {
         return fail("no answer in time (timers.upstream_connect_timeout)", turn);
     }
     if (next_attempt_ && *next_attempt_ <= turn.now) return open(turn);
+    if (listens_until_ && *listens_until_ <= turn.now) stop_listening(turn);
     const auto mqtt = upstream_.is_ready() ? upstream_.client().next_timeout() : std::nullopt;
     if (mqtt && *mqtt <= turn.now) {
         events_.clear();
@@ -169,7 +213,11 @@ std::optional<TimePoint> GatewayLink::next_timeout() const noexcept {
         if (when && (!earliest || *when < *earliest)) earliest = when;
     };
     consider(next_attempt_);
-    if (upstream_.is_ready()) consider(upstream_.client().next_timeout());
+    consider(listens_until_);
+    if (upstream_.is_ready()) {
+        consider(upstream_.client().next_timeout());
+        consider(devices_.next_time());
+    }
     return earliest;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gateway/core/core.hpp"
+#include "gateway/core/device_status.hpp"
 #include "gateway/core/rate_limit.hpp"
 
 #include <deque>
@@ -27,6 +28,12 @@ public:
     /// A PUBLISH QoS −1 from anyone; `client` is bound to the source, or null. Never emits a frame (SN12-6.8-c).
     void publish(const Route& route, const Session* client, const sn::Publish& packet, Turn& turn);
 
+    /// A session was touched, or it has ended: what is told of it may have changed.
+    void touched(Session& session, Turn& turn) { devices_.touched(session, turn); }
+    void ended(const Session& session, Turn& turn) { devices_.ended(session, turn); }
+    /// Publishes what is to be told of devices now.
+    void tell_devices(Turn& turn);
+
     void timeout(Turn& turn);
     std::optional<TimePoint> next_timeout() const noexcept;
 
@@ -40,7 +47,10 @@ private:
     void open(Turn& turn);
     void handle_events(Turn& turn);
     void fail(std::string_view reason, Turn& turn);
+    void introduce(Turn& turn);
     void tell(std::string_view topic, std::string_view text, Turn& turn);
+    void listen(Turn& turn);
+    void stop_listening(Turn& turn);
     void send(const Message& message, Turn& turn);
     bool is_allowed(const Endpoint& source, const Turn& turn) const;
 
@@ -51,6 +61,9 @@ private:
     std::vector<mqtt::Event> events_;
     std::optional<TimePoint> attempt_ends_;
     std::optional<TimePoint> next_attempt_;
+    DeviceStatus devices_;
+    std::optional<TimePoint> listens_until_;  ///< to retained messages about devices
+    bool may_listen_ = true;
     bool failure_logged_ = false;
 };
 

@@ -53,8 +53,6 @@ Totals totals_of(Core& core) {
     return totals;
 }
 
-namespace {
-
 DeviceReport report_of(const Core& core, const Session& session, TimePoint now) {
     DeviceReport report;
     report.client_id = session.client_id;
@@ -73,10 +71,9 @@ DeviceReport report_of(const Core& core, const Session& session, TimePoint now) 
     report.topics = session.topics.size();
     report.subscriptions = session.subscriptions.all().size();
     report.broker = session.upstream.phase();
+    if (session.signal) report.signal = *session.signal;
     return report;
 }
-
-}  // namespace
 
 std::vector<DeviceReport> devices_of(Core& core, std::string_view after, std::size_t limit, TimePoint now) {
     std::vector<const Session*> sessions;

@@ -3,7 +3,7 @@
 
 #include "gateway/core/duration_histogram.hpp"
 #include "gateway/core/session.hpp"
-#include "protocol/sn/v12_packet.hpp"
+#include "protocol/sn/v12_codec.hpp"
 
 #include <array>
 #include <cstdint>
@@ -22,10 +22,14 @@ struct Traffic {
 
     std::array<std::uint64_t, type_count> received{};
     std::array<std::uint64_t, type_count> sent{};
+    std::array<std::uint64_t, sn::codec_error_count> undecodable{};  ///< by CodecError, which begins at 1
     DurationHistogram round_trips;  ///< PUBLISH QoS 1/2 to the broker until its PUBACK or PUBREC
 
     void count_received(sn::MsgType type) noexcept { ++received[static_cast<std::size_t>(type) % type_count]; }
     void count_sent(sn::MsgType type) noexcept { ++sent[static_cast<std::size_t>(type) % type_count]; }
+    void count_undecodable(const boost::system::error_code& error) noexcept {
+        ++undecodable[static_cast<std::size_t>(error.value() - 1) % sn::codec_error_count];
+    }
     /// The epoch as `sent_at` counts nothing: the PUBLISH left before a restart.
     void count_round_trip(TimePoint sent_at, TimePoint now) noexcept {
         if (sent_at != TimePoint{}) round_trips.add(now - sent_at);
@@ -61,7 +65,9 @@ struct DeviceReport {
     std::size_t topics = 0;
     std::size_t subscriptions = 0;
     Upstream::Phase broker = Upstream::Phase::closed;
+    std::optional<SignalQuality> signal;  ///< none: its link reports none
 };
+DeviceReport report_of(const Core& core, const Session& session, TimePoint now);
 /// The `limit` devices that follow `after` in the order of their client ids; "" = from the first.
 std::vector<DeviceReport> devices_of(Core& core, std::string_view after, std::size_t limit, TimePoint now);
 

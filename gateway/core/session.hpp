@@ -80,6 +80,12 @@ struct InterruptedDelivery {
     }
 };
 
+/// What DeviceStatus has seen of a session.
+struct NoticedStatus {
+    ClientState state = ClientState::connecting;
+    std::uint32_t moves = 0;
+};
+
 /// What the store holds of a session, as far as it must be told of changes.
 struct StoredImages {
     std::uint64_t session = 0;  ///< fingerprints; 0 = no record
@@ -144,6 +150,8 @@ public:
     std::uint16_t sleep_s = 0;
     TimePoint heard{};  ///< when the client sent something last; the epoch = not since the gateway started
     Route route;
+    std::uint32_t moves = 0;           ///< how often the client got a route or lost it
+    NoticedStatus noticed;             ///< owned by DeviceStatus
     std::unique_ptr<mqtt::Will> will;  ///< as stored for the client (SN 6.3)
     std::unique_ptr<Handshake> handshake;
     AcceptedConnect accepted;

@@ -48,16 +48,19 @@ void SessionTable::bind(Session& session, const Route& route) {
     const auto [it, is_new] = by_route_.try_emplace(route, &session);
     if (!is_new) {
         it->second->bound = false;
+        ++it->second->moves;
         it->second = &session;
     }
     session.route = route;
     session.bound = true;
+    ++session.moves;
 }
 
 void SessionTable::unbind(Session& session) {
     if (!session.bound) return;
     by_route_.erase(session.route);
     session.bound = false;
+    ++session.moves;
 }
 
 std::size_t SessionTable::connecting(const Endpoint& source) const noexcept {

@@ -41,6 +41,9 @@ Engine::Engine(Settings settings, Log& log)
         [this](const Endpoint& endpoint) { return links_.at(endpoint.link)->to_string(endpoint.address); },
         [this](const Endpoint& a, const Endpoint& b) {
             return a.link == b.link && links_.at(a.link)->same_host(a.address, b.address);
+        },
+        [this](const DeviceReport& device) {
+            return show_device_status(device, settings_.core.links, std::chrono::system_clock::now());
         }};
     settings_.core.bridge.info = show_info(settings_);
     gateway_ = std::make_unique<Gateway>(settings_.core, std::move(naming));
@@ -89,7 +92,8 @@ void Engine::start_status_pages() {
 Snapshot Engine::snapshot() const {
     Snapshot snapshot{*gateway_, settings_.core.name, settings_.broker_url, {}, {}, {}, {}};
     for (std::size_t i = 0; i < links_.size(); ++i)
-        snapshot.links.push_back({links_[i]->traits().name, links_up_[i], links_[i]->counters()});
+        snapshot.links.push_back(
+            {links_[i]->traits().name, links_up_[i], links_[i]->counters(), links_[i]->more_counters()});
     if (store_) {
         snapshot.store = {store_->counters(), !store_failing_ && !store_->is_full(), gate_.waiting(),
                           gate_.frames_dropped()};

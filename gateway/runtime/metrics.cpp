@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace mqttsn::gateway {
 
 namespace {
@@ -25,6 +28,12 @@ void show_traffic(const Traffic& traffic, Exposition& out) {
     by_type(traffic.received);
     out.counter("mqttsn_messages_sent_total", "messages to nodes, by type");
     by_type(traffic.sent);
+    out.counter("mqttsn_undecodable_frames_total",
+                "frames from nodes that are no message or wrongly encapsulated, by cause");
+    for (std::size_t i = 0; i < sn::codec_error_count; ++i) {
+        const auto cause = static_cast<sn::CodecError>(i + 1);
+        if (cause != sn::CodecError::too_long) out.sample(traffic.undecodable[i], {{"cause", sn::name_of(cause)}});
+    }
     out.histogram("mqttsn_broker_round_trip_seconds", "from a PUBLISH QoS 1/2 to the broker until its acknowledgement",
                   traffic.round_trips);
 }
@@ -50,6 +59,7 @@ void show_totals(const Gateway& gateway, Exposition& out) {
 
 void show_links(const std::vector<LinkSnapshot>& links, Exposition& out) {
     using transports::LinkCounters;
+    static_assert(sizeof(LinkCounters) == 8 * sizeof(std::uint64_t), "show new counters below");
     out.gauge("mqttsn_link_up", "1 while the link works");
     for (const LinkSnapshot& each : links)
         out.sample(std::uint64_t{each.up ? 1U : 0U}, {{"link", each.name}});
@@ -74,8 +84,78 @@ void show_links(const std::vector<LinkSnapshot>& links, Exposition& out) {
     }
 }
 
+// What only some kinds of links count; a family without a sample is left out.
+void show_link_events(const std::vector<LinkSnapshot>& links, Exposition& out) {
+    using Kind = transports::NamedCount::Kind;
+    const auto family = [&](Kind kind, std::string_view label, auto&& begin) {
+        bool begun = false;
+        for (const LinkSnapshot& link : links) {
+            for (const auto& each : link.more) {
+                if (each.kind != kind) continue;
+                if (!std::exchange(begun, true)) begin();
+                std::string name(each.name);
+                std::ranges::replace(name, ' ', '_');
+                if (name.starts_with("ms_")) name.erase(0, name.starts_with("ms_of_") ? 6 : 3);
+                if (kind == Kind::milliseconds) {
+                    out.sample(static_cast<double>(each.value) / 1000, {{"link", link.name}, {label, name}});
+                } else {
+                    out.sample(each.value, {{"link", link.name}, {label, name}});
+                }
+            }
+        }
+    };
+    family(Kind::events, "event", [&] {
+        out.counter("mqttsn_link_events_total", "what happened on serial lines and in radio dongles, errors included");
+    });
+    family(Kind::octets, "of", [&] { out.counter("mqttsn_link_line_bytes_total", "octets on serial lines"); });
+    family(Kind::milliseconds, "of",
+           [&] { out.counter("mqttsn_link_time_seconds_total", "air time, and waits for it"); });
+    family(Kind::level, "of", [&] { out.gauge("mqttsn_link_queue_frames", "frames that wait to leave the link"); });
+}
+
+// Per link, not per device: the number of series must not depend on devices.
+void show_signals(const Snapshot& snapshot, Exposition& out) {
+    struct Heard {
+        std::uint64_t devices = 0;
+        double rssi_sum = 0;
+        double snr_sum = 0;
+        double weakest_rssi = 0;
+        double weakest_snr = 0;
+    };
+    std::vector<Heard> heard(snapshot.links.size());
+    for (const DeviceSignal& each : snapshot.gateway.signals()) {
+        if (each.link >= heard.size()) continue;
+        Heard& link = heard[each.link];
+        const double rssi = each.quality.mean_rssi_dbm();
+        const double snr = each.quality.mean_snr_db();
+        link.weakest_rssi = link.devices == 0 ? rssi : std::min(link.weakest_rssi, rssi);
+        link.weakest_snr = link.devices == 0 ? snr : std::min(link.weakest_snr, snr);
+        link.rssi_sum += rssi;
+        link.snr_sum += snr;
+        ++link.devices;
+    }
+    if (std::ranges::all_of(heard, [](const Heard& each) { return each.devices == 0; })) return;
+    const auto family = [&](std::string_view name, std::string_view help, double Heard::*sum, double Heard::*weakest) {
+        out.gauge(name, help);
+        for (std::size_t i = 0; i < heard.size(); ++i) {
+            if (heard[i].devices == 0) continue;
+            const double mean = heard[i].*sum / static_cast<double>(heard[i].devices);
+            out.sample(mean, {{"link", snapshot.links[i].name}, {"of", "all"}});
+            out.sample(heard[i].*weakest, {{"link", snapshot.links[i].name}, {"of", "weakest"}});
+        }
+    };
+    out.gauge("mqttsn_link_signal_devices", "devices whose signal the link reports");
+    for (std::size_t i = 0; i < heard.size(); ++i)
+        out.sample(heard[i].devices, {{"link", snapshot.links[i].name}});
+    family("mqttsn_link_rssi_dbm", "how strongly devices are heard: mean of all, and of the weakest", &Heard::rssi_sum,
+           &Heard::weakest_rssi);
+    family("mqttsn_link_snr_db", "signal to noise: mean of all, and of the worst", &Heard::snr_sum,
+           &Heard::weakest_snr);
+}
+
 void show_store(const StoreSnapshot& store, Exposition& out) {
     const StoreCounters& counters = store.counters;
+    static_assert(sizeof(counters) == 6 * sizeof(std::uint64_t) + sizeof(Duration), "show new counters below");
     out.gauge("mqttsn_store_up", "1 while the disk takes records");
     out.sample(std::uint64_t{store.takes_records ? 1U : 0U});
     out.counter("mqttsn_store_commits_total", "commits to disk", counters.commits);
@@ -115,9 +195,12 @@ std::string show_metrics(const Snapshot& snapshot, const ProcessUsage& usage, st
     show_traffic(snapshot.gateway.traffic(), out);
     show_totals(snapshot.gateway, out);
     show_links(snapshot.links, out);
+    show_link_events(snapshot.links, out);
+    show_signals(snapshot, out);
     if (snapshot.store) show_store(*snapshot.store, out);
     out.histogram("mqttsn_event_loop_lag_seconds", "how late the event loop is, looked at once a second",
                   snapshot.loop_lag);
+    static_assert(sizeof(HttpCounters) == 2 * sizeof(std::uint64_t), "show new counters below");
     out.counter("mqttsn_http_requests_total", "requests to the status pages", snapshot.http.requests);
     out.counter("mqttsn_http_refused_total", "connections to the status pages refused: too many at a time",
                 snapshot.http.refused);

@@ -169,9 +169,10 @@ private:
 
     void bridge() {
         if (!settings_.status_mqtt) return;
-        const std::string base = fmt::format("{}/{}/bridge/", settings_.status_base_topic, settings_.core.name);
-        settings_.core.bridge.state_topic = base + "state";
-        settings_.core.bridge.info_topic = base + "info";
+        const std::string base = fmt::format("{}/{}/", settings_.status_base_topic, settings_.core.name);
+        settings_.core.bridge.state_topic = base + "bridge/state";
+        settings_.core.bridge.info_topic = base + "bridge/info";
+        if (settings_.status_devices) settings_.core.bridge.devices_prefix = base + "devices/";
         if (is_usable_topic_name(settings_.core.bridge.state_topic)) return;
         error(
             fmt::format("[status] base_topic = \"{}\" and [gateway] name = \"{}\" make no topic (no wildcards, valid "

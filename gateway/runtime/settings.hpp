@@ -46,6 +46,7 @@ struct Settings {
     LogSettings log;
     std::string http_listen = "127.0.0.1:9883";  ///< empty: no status pages
     bool status_mqtt = true;
+    bool status_devices = true;
     std::string status_base_topic = "mqttsn";
 };
 

@@ -12,6 +12,15 @@ void add_status(std::vector<SettingKey>& keys) {
     keys.push_back(boolean("status", "mqtt",
                            "tell retained, under base_topic/<gateway name>/bridge, whether this gateway is online",
                            MQTTSN_AT(status_mqtt)));
+    keys.push_back(
+        boolean("status", "devices",
+                "with status.mqtt: tell there also of each device, on devices/<client id>, when its state or "
+                "address changes; who subscribes sees who is there",
+                MQTTSN_AT(status_devices)));
+    keys.push_back(duration("status", "device_interval", "shortest time between two messages about the same device",
+                            10ms, 1h, MQTTSN_AT(core.bridge.device_interval)));
+    keys.push_back(integer("status", "devices_per_second", "messages about all devices together", 1, 100000,
+                           MQTTSN_AT(core.bridge.devices_per_second)));
     keys.push_back(text("status", "base_topic", "first levels of these topics", MQTTSN_AT(status_base_topic), 1));
 }
 

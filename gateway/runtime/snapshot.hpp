@@ -17,6 +17,7 @@ struct LinkSnapshot {
     std::string name;
     bool up = false;
     transports::LinkCounters counters;
+    std::vector<transports::NamedCount> more;  ///< what only this kind of link counts
 };
 
 struct StoreSnapshot {

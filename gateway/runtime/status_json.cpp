@@ -40,6 +40,18 @@ json::object show_store(const StoreSnapshot& store) {
             {"failures", store.counters.failures},       {"sessions_waiting", store.sessions_waiting}};
 }
 
+// The last one, and how many frames stand behind the mean and the lowest.
+json::object show_signal(const SignalQuality& signal) {
+    const auto tenths = [](double value) { return std::round(value * 10) / 10; };
+    return {{"rssi_dbm", signal.last.rssi_dbm},
+            {"rssi_mean_dbm", tenths(signal.mean_rssi_dbm())},
+            {"rssi_lowest_dbm", signal.worst.rssi_dbm},
+            {"snr_db", signal.last.snr_db},
+            {"snr_mean_db", tenths(signal.mean_snr_db())},
+            {"snr_lowest_db", signal.worst.snr_db},
+            {"frames", signal.frames}};
+}
+
 json::object show_device(const DeviceReport& device, const std::vector<LinkSnapshot>& links) {
     json::object shown{{"client_id", device.client_id},
                        {"state", view(name_of(device.state))},
@@ -54,12 +66,14 @@ json::object show_device(const DeviceReport& device, const std::vector<LinkSnaps
                        {"taken", device.taken},
                        {"topics", device.topics},
                        {"subscriptions", device.subscriptions},
-                       {"broker", view(name_of(device.broker))}};
+                       {"broker", view(name_of(device.broker))},
+                       {"signal", nullptr}};
     if (device.link) {
         if (*device.link < links.size()) shown["link"] = links[*device.link].name;
         shown["address"] = device.address;
     }
     if (device.heard) shown["heard_s"] = seconds(*device.heard);
+    if (device.signal) shown["signal"] = show_signal(*device.signal);
     return shown;
 }
 
@@ -107,6 +121,27 @@ std::string show_info(const Settings& settings) {
                                         {"version", MQTTSN_VERSION},
                                         {"gateway_id", settings.core.gateway_id},
                                         {"links", std::move(links)}});
+}
+
+std::string show_device_status(const DeviceReport& device, const std::vector<LinkConfig>& links,
+                               std::chrono::system_clock::time_point now) {
+    json::object shown{{"client_id", device.client_id},
+                       {"state", view(name_of(device.state))},
+                       {"link", nullptr},
+                       {"address", nullptr},
+                       {"heard_at", nullptr},
+                       {"keep_alive_s", device.keep_alive_s},
+                       {"sleep_s", device.sleep_s},
+                       {"clean_session", device.clean_session},
+                       {"signal", nullptr}};
+    if (device.link) {
+        if (*device.link < links.size()) shown["link"] = links[*device.link].name;
+        shown["address"] = device.address;
+    }
+    const auto since_epoch = std::chrono::duration_cast<Duration>(now.time_since_epoch());
+    if (device.heard) shown["heard_at"] = seconds(since_epoch - *device.heard);
+    if (device.signal) shown["signal"] = show_signal(*device.signal);
+    return json::serialize(shown);
 }
 
 std::string show_devices(const std::vector<DeviceReport>& devices, const std::vector<LinkSnapshot>& links, bool more) {

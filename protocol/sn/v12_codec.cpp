@@ -1,5 +1,6 @@
 #include "protocol/sn/v12_codec.hpp"
 
+#include <array>
 #include <string>
 
 namespace mqttsn::sn {
@@ -29,6 +30,9 @@ public:
         return "unknown error";
     }
 };
+
+constexpr std::array<std::string_view, codec_error_count> error_names{
+    "empty", "bad_length", "length_mismatch", "reserved_type", "wrong_size", "bad_encapsulation", "too_long"};
 
 namespace flag {
 constexpr std::uint8_t dup = 0x80;
@@ -266,6 +270,11 @@ private:
 };
 
 }  // namespace
+
+std::string_view name_of(CodecError error) noexcept {
+    const auto index = static_cast<std::size_t>(error) - 1;
+    return index < error_names.size() ? error_names[index] : std::string_view();
+}
 
 const boost::system::error_category& codec_category() noexcept {
     static const CodecCategory category;

@@ -15,6 +15,9 @@ enum class CodecError {
     bad_encapsulation,  ///< forwarder header in 3-octet form, without node id or without an inner message
     too_long,           ///< encode: the frame would exceed the limit or 65535 octets
 };
+constexpr std::size_t codec_error_count = 7;
+/// "length_mismatch"; empty for what is none.
+std::string_view name_of(CodecError error) noexcept;
 const boost::system::error_category& codec_category() noexcept;
 inline boost::system::error_code make_error_code(CodecError error) noexcept {
     return {static_cast<int>(error), codec_category()};

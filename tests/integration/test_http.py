@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import unittest
 import urllib.error
 import urllib.request
@@ -116,6 +117,10 @@ class StatusPages(IntegrationTest):
                 self.assertEqual(code, 400)
                 self.assertIn(query.split("=")[0], body)
 
+    def test_requests_are_counted(self):
+        before = metric(self.gateway, "mqttsn_http_requests_total")
+        self.assertEqual(metric(self.gateway, "mqttsn_http_requests_total"), before + 1)
+
     def test_head_tells_the_length_alone(self):
         connection = http.client.HTTPConnection("127.0.0.1", port_of(self.gateway), timeout=PATIENCE)
         self.addCleanup(connection.close)
@@ -164,6 +169,37 @@ class StatusPages(IntegrationTest):
             return None
 
 
+class Dongle(IntegrationTest):
+    """Gateway and nodes with a simulated radio between them, whose receiver tells how well it hears."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="dongle-")
+        self.addCleanup(directory.cleanup)
+        self.path = str(Path(directory.name) / "dongle0")
+        self.gateway = self.start_gateway(
+            self.start_broker(), **ON, udp=[], serial=[{"device": self.path, "name": "radio", "link": "aquila", "mtu": 100,
+                                                        "boot_delay_ms": 0, "reopen_min": "50ms", "reopen_max": "200ms"}])
+        nodes = Process([programs() / "mqttsn", "sim", "--link", "aquila,boot_ms=0,mtu=100", "--pty", self.path, "-n", "2",
+                         "-i", "node-", "--period", "200ms"])
+        self.addCleanup(nodes.kill)
+        wait_until(lambda: metric(self.gateway, "mqttsn_publish_in_qos0_total") > 3, "readings", 60)
+
+    def test_what_the_radio_tells_is_shown_everywhere(self):
+        label = '{link="radio"'
+        self.assertEqual(metric(self.gateway, f"mqttsn_link_signal_devices{label}}}"), 2)
+        self.assertLess(metric(self.gateway, f'mqttsn_link_rssi_dbm{label},of="weakest"}}'), 0)
+        self.assertEqual(metric(self.gateway, f'mqttsn_link_events_total{label},event="times_opened"}}'), 1)
+        self.assertEqual(metric(self.gateway, f'mqttsn_link_events_total{label},event="check_errors"}}'), 0)
+        self.assertGreater(metric(self.gateway, f'mqttsn_link_line_bytes_total{label},of="line_octets_in"}}'), 100)
+        device = json.loads(get(self.gateway, "/api/v1/devices?limit=1")[2])["devices"][0]
+        self.assertLess(device["signal"]["rssi_dbm"], 0)
+        self.assertLessEqual(device["signal"]["rssi_lowest_dbm"], device["signal"]["rssi_mean_dbm"])
+        self.assertGreater(device["signal"]["frames"], 2)
+        table = subprocess.run([programs() / "mqttsn", "status", "--url", f"http://127.0.0.1:{port_of(self.gateway)}"],
+                               capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+        self.assertRegex(table, rf"(?m)^{device['client_id']} +active .* -\d+ dBm  radio/\S+$")
+
+
 class StatusCommand(IntegrationTest):
     def status(self, *options):
         """(exit code, standard output, standard error)"""
@@ -182,7 +218,7 @@ class StatusCommand(IntegrationTest):
         self.assertRegex(table, r"(?m)^farm\?\[2J \d\S*: ready$")
         self.assertRegex(table, r"(?m)^broker +mqtt://127\.0\.0\.1:\d+: connected, 2 device connections$")
         self.assertRegex(table, r"(?m)^udp:127\.0\.0\.1:\d+ +up +\d+ +\d+ +0$")
-        self.assertRegex(table, r"(?m)^barn +asleep +\d+\.\ds +0 +0 +0 +ready +127\.0\.0\.1:\d+$")
+        self.assertRegex(table, r"(?m)^barn +asleep +\d+\.\ds +0 +0 +0 +ready +- +127\.0\.0\.1:\d+$")
         self.assertRegex(table, r"(?m)^zebra +active ")
         _, first, _ = self.status("--url", url, "--devices", "1")
         self.assertRegex(first, r"(?m)^more: --after barn$")

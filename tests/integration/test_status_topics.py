@@ -1,6 +1,7 @@
 """What the gateway tells of itself over MQTT: online or offline, retained, whatever ends it."""
 import json
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -64,6 +65,87 @@ class StatusTopics(IntegrationTest):
         self.watcher.leftover()
         self.start_gateway(self.broker, **{**ON, "status": {"mqtt": False}}).terminate()
         self.assertEqual(self.watcher.leftover(), [])
+
+
+DEVICE = "mqttsn/barn/devices/device"
+
+
+class DeviceTopics(IntegrationTest):
+    def setUp(self):
+        self.broker = self.start_broker()
+        self.watcher = self.start_application(self.broker, "mqttsn/+/devices/#")
+
+    def told(self, topic=DEVICE):
+        payload = self.watcher.receive(topic).payload
+        return json.loads(payload) if payload else None
+
+    def retained(self):
+        return [each.topic for each in self.start_application(self.broker, "mqttsn/+/devices/#").leftover()]
+
+    def test_a_device_is_told_on_change_and_forgotten_with_its_session(self):
+        began = time.time()
+        gateway = self.start_gateway(self.broker, **ON)
+        device = self.connected(gateway, duration=77)
+        told = self.told()
+        self.assertEqual((told["client_id"], told["state"], told["keep_alive_s"], told["clean_session"],
+                          told["signal"]), ("device", "active", 77, True, None))
+        self.assertRegex(told["link"] + " " + told["address"], r"^udp:127\.0\.0\.1:0 127\.0\.0\.1:\d+$")
+        self.assertTrue(began - 1 < told["heard_at"] < time.time() + 1, told)
+        self.assertEqual(self.retained(), [DEVICE])
+        device.disconnect(duration=100)
+        told = self.told()
+        self.assertEqual((told["state"], told["sleep_s"]), ("asleep", 100))
+        device.connect()
+        device.disconnect()
+        while self.told() is not None:
+            pass
+        self.assertEqual(self.retained(), [])
+
+    def test_any_client_id_has_a_topic(self):
+        self.connected(self.start_gateway(self.broker, **ON), "barn/1+#")
+        self.assertEqual(self.told("mqttsn/barn/devices/barn%2F1%2B%23")["client_id"], "barn/1+#")
+
+    def test_topics_of_devices_that_a_killed_gateway_left_are_emptied_by_the_next(self):
+        gateway = self.start_gateway(self.broker, **ON)
+        self.connected(gateway)
+        self.connected(gateway, "other")
+        self.assertEqual((self.told()["state"], self.told("mqttsn/barn/devices/other")["state"]), ("active", "active"))
+        gateway.kill()
+        self.assertEqual(len(self.retained()), 2)
+        gateway = self.start_gateway(self.broker, **ON)
+        self.assertIsNone(self.told())
+        self.connected(gateway, "other")
+        self.assertIsNone(self.told("mqttsn/barn/devices/other"))
+        self.assertEqual(self.told("mqttsn/barn/devices/other")["state"], "active")
+
+    def test_a_broker_that_forgot_is_told_again_at_a_limited_rate(self):
+        gateway = self.start_gateway(self.broker, gateway=ON["gateway"], status={"mqtt": True, "devices_per_second": 10})
+        for number in range(5):
+            self.connected(gateway, f"device-{number}", duration=0)
+        self.watcher.receive_all(5)
+        self.broker.restart()
+        began = time.monotonic()
+        self.watcher.receive_all(5)
+        self.assertGreater(time.monotonic() - began, 0.35)
+        self.assertEqual(len(self.retained()), 5)
+
+    def test_an_orderly_end_leaves_nothing_unless_the_sessions_are_kept(self):
+        for kept in (False, True):
+            with self.subTest(kept=kept):
+                on = {**ON, "gateway": {**ON["gateway"], "state_dir": str(self.broker.directory / "state") if kept else ""}}
+                gateway = self.start_gateway(self.broker, **on)
+                self.connected(gateway, clean=False)
+                self.assertEqual(self.told()["state"], "active")
+                self.assertEqual(gateway.terminate(), 0)
+                self.assertEqual(self.retained(), [DEVICE] if kept else [])
+                self.watcher.leftover()
+
+    def test_they_can_be_off_alone(self):
+        watcher = self.start_application(self.broker, "mqttsn/#")
+        gateway = self.start_gateway(self.broker, gateway=ON["gateway"], status={"mqtt": True, "devices": False})
+        self.connected(gateway).disconnect()
+        self.assertEqual(gateway.terminate(), 0)
+        self.assertEqual({each.topic for each in watcher.leftover()}, {STATE, "mqttsn/barn/bridge/info"})
 
 
 if __name__ == "__main__":

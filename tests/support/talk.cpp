@@ -203,7 +203,8 @@ void Talk::make_gateway() {
     gateway::Gateway::Naming naming{
         [](const Endpoint& endpoint) { return to_hex(endpoint.address.octets()); },
         // Addresses are (host, port) of one octet each.
-        [](const Endpoint& a, const Endpoint& b) { return a.address.octets()[0] == b.address.octets()[0]; }};
+        [](const Endpoint& a, const Endpoint& b) { return a.address.octets()[0] == b.address.octets()[0]; },
+        [](const gateway::DeviceReport& device) { return std::string(gateway::name_of(device.state)); }};
     gateway_ = std::make_unique<gateway::Gateway>(config_, std::move(naming));
 }
 

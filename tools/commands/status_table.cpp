@@ -37,6 +37,12 @@ std::string ago(const json::value& seconds) {
     return fmt::format("{:.0f}d", value / 86400);
 }
 
+std::string strength(const json::value& signal) {
+    const auto* values = signal.if_object();
+    if (values == nullptr) return "-";
+    return fmt::format("{} dBm", shown(values->at("rssi_dbm")));
+}
+
 // Characters, not octets: continuation octets of UTF-8 take no place.
 std::size_t width(std::string_view text) {
     return static_cast<std::size_t>(
@@ -100,12 +106,13 @@ std::string links(const json::object& status) {
 }
 
 std::string devices(const json::object& page) {
-    std::vector<Row> rows{{"DEVICE", "STATE", "HEARD", "WAITING", "TOPICS", "SUBSCRIBED", "BROKER", "ADDRESS"}};
+    std::vector<Row> rows{
+        {"DEVICE", "STATE", "HEARD", "WAITING", "TOPICS", "SUBSCRIBED", "BROKER", "SIGNAL", "ADDRESS"}};
     for (const auto& each : page.at("devices").as_array()) {
         const auto& device = each.as_object();
         rows.push_back({shown(device.at("client_id")), shown(device.at("state")), ago(device.at("heard_s")),
                         shown(device.at("deliveries")), shown(device.at("topics")), shown(device.at("subscriptions")),
-                        shown(device.at("broker")), shown(device.at("address"))});
+                        shown(device.at("broker")), strength(device.at("signal")), shown(device.at("address"))});
     }
     std::string text = rows.size() == 1 ? "no devices\n" : aligned(rows);
     if (!page.at("next").is_null()) text += fmt::format("more: --after {}\n", shown(page.at("next")));

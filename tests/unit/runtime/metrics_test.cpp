@@ -35,17 +35,22 @@ public:
         receive(octets({3, 0x7F, 0}));
     }
 
-    void receive(const std::vector<std::byte>& frame) {
+    void receive(const std::vector<std::byte>& frame, std::optional<Signal> signal = {}) {
         out.clear();
-        gateway.on_frame({{0, {}}, {}}, frame, start, out);
+        gateway.on_frame({{0, {}}, signal}, frame, start, out);
     }
 
     std::vector<MetricFamily> families(std::optional<StoreSnapshot> store = StoreSnapshot{}) const {
         Snapshot snapshot{
-            gateway, "barn", "mqtt://localhost", {{"udp:\"a\"\\\n", true, {}}, {"udp:b", false, {}}}, store, {}, {}};
-        snapshot.links[1].counters.send_queue_full = 7;
+            gateway, "barn", "mqtt://localhost", {{name_of_a, true, {}, {}}, {"udp:b", false, {}, more}}, store,
+            {},      {}};
+        snapshot.links[1].counters = {1, 2, 3, 4, 5, 6, 7, 8};
         return parse_exposition(show_metrics(snapshot, {4096, 1.5, 3, 1024, 1e9}, "1.2.3"));
     }
+
+    static constexpr const char* name_of_a = "udp:\"a\"\\\n";
+    /// What link b counts beside.
+    std::vector<transports::NamedCount> more;
 
     /// The one value with these labels.
     double value(const std::string& name, const std::map<std::string, std::string>& labels = {}) const {
@@ -54,8 +59,7 @@ public:
                 if (sample.name == name && sample.labels == labels) return sample.value;
             }
         }
-        FAIL("no sample " << name);
-        return 0;
+        throw std::runtime_error("no sample " + name);
     }
 
 private:
@@ -100,9 +104,68 @@ TEST_CASE("metrics tell what happened") {
 
 TEST_CASE("links are told apart by their name, whatever is in it") {
     const Metrics metrics;
-    CHECK(metrics.value("mqttsn_link_up", {{"link", "udp:\"a\"\\\n"}}) == 1);
+    CHECK(metrics.value("mqttsn_link_up", {{"link", Metrics::name_of_a}}) == 1);
     CHECK(metrics.value("mqttsn_link_up", {{"link", "udp:b"}}) == 0);
-    CHECK(metrics.value("mqttsn_link_errors_total", {{"link", "udp:b"}, {"error", "queue_full"}}) == 7);
+}
+
+TEST_CASE("every counter of links, store and pages is a metric") {
+    const Metrics metrics;
+    const auto of_b = [&](const std::string& name) { return metrics.value(name, {{"link", "udp:b"}}); };
+    CHECK(of_b("mqttsn_link_received_frames_total") == 1);
+    CHECK(of_b("mqttsn_link_received_bytes_total") == 2);
+    CHECK(of_b("mqttsn_link_sent_frames_total") == 3);
+    CHECK(of_b("mqttsn_link_sent_bytes_total") == 4);
+    int expected = 5;
+    for (const char* error : {"truncated", "receive", "send", "queue_full"})
+        CHECK(metrics.value("mqttsn_link_errors_total", {{"link", "udp:b"}, {"error", error}}) == expected++);
+    StoreSnapshot store;
+    store.counters = {1, 2, 3, 4, 5, 6, 7s};
+    store.frames_dropped = 8;
+    std::map<std::string, double> shown;
+    for (const MetricFamily& family : metrics.families(store)) {
+        if (family.name.starts_with("mqttsn_store_")) shown[family.name.substr(13)] = family.samples.at(0).value;
+    }
+    CHECK(shown == std::map<std::string, double>{{"up", 1},
+                                                 {"commits_total", 1},
+                                                 {"records_total", 2},
+                                                 {"written_bytes_total", 3},
+                                                 {"pages_total", 4},
+                                                 {"checkpoints_total", 5},
+                                                 {"failures_total", 6},
+                                                 {"longest_commit_seconds", 7},
+                                                 {"sessions_waiting", 0},
+                                                 {"frames_dropped_total", 8}});
+}
+
+TEST_CASE("what only some links count is a metric of its kind") {
+    using enum transports::NamedCount::Kind;
+    Metrics metrics;
+    metrics.more = {{"check errors", 3, events},
+                    {"skipped octets", 4, octets},
+                    {"ms of air time", 1500, milliseconds},
+                    {"waiting now", 5, level}};
+    CHECK(metrics.value("mqttsn_link_events_total", {{"link", "udp:b"}, {"event", "check_errors"}}) == 3);
+    CHECK(metrics.value("mqttsn_link_line_bytes_total", {{"link", "udp:b"}, {"of", "skipped_octets"}}) == 4);
+    CHECK(metrics.value("mqttsn_link_time_seconds_total", {{"link", "udp:b"}, {"of", "air_time"}}) == 1.5);
+    CHECK(metrics.value("mqttsn_link_queue_frames", {{"link", "udp:b"}, {"of", "waiting_now"}}) == 5);
+}
+
+TEST_CASE("frames that cannot be decoded are told apart by their cause") {
+    const Metrics metrics;
+    CHECK(metrics.value("mqttsn_undecodable_frames_total", {{"cause", "reserved_type"}}) == 1);
+    CHECK(metrics.value("mqttsn_undecodable_frames_total", {{"cause", "length_mismatch"}}) == 0);
+}
+
+TEST_CASE("links with signals tell the mean and the weakest of their devices") {
+    Metrics metrics;
+    metrics.receive(octets({3, 0x01, 0}), Signal{-50, 9});  // of no client
+    CHECK_THROWS(metrics.value("mqttsn_link_signal_devices", {{"link", Metrics::name_of_a}}));
+    metrics.receive(octets({7, 0x04, 0x04, 0x01, 0, 60, 'd'}), Signal{-70, 9});
+    metrics.receive(octets({7, 0x04, 0x04, 0x01, 0, 60, 'd'}), Signal{-80, 5});
+    CHECK(metrics.value("mqttsn_link_signal_devices", {{"link", Metrics::name_of_a}}) == 1);
+    CHECK(metrics.value("mqttsn_link_rssi_dbm", {{"link", Metrics::name_of_a}, {"of", "all"}}) == -75);
+    CHECK(metrics.value("mqttsn_link_rssi_dbm", {{"link", Metrics::name_of_a}, {"of", "weakest"}}) == -75);
+    CHECK(metrics.value("mqttsn_link_snr_db", {{"link", Metrics::name_of_a}, {"of", "all"}}) == 7);
 }
 
 TEST_CASE("without a store its metrics are absent") {
