@@ -3,6 +3,7 @@ import fcntl
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 from pathlib import Path
@@ -79,11 +80,22 @@ class Service(IntegrationTest):
         child.kill()
 
 
+UNIT = Path(__file__).resolve().parents[2] / "tools/packaging/mqttsn-gateway.service"
+
+
 class Unit(IntegrationTest):
+    def test_systemd_has_nothing_to_complain_of(self):
+        """But that the program is not where the package puts it."""
+        with tempfile.TemporaryDirectory() as directory:
+            unit = Path(directory) / UNIT.name
+            unit.write_text(UNIT.read_text().replace("/usr/bin/mqttsn-gateway", str(programs() / "mqttsn-gateway")))
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=60)
+            complaints = [line for line in done.stderr.splitlines() if "mqttsn-gateway" in line]
+            self.assertEqual((done.returncode, complaints), (0, []), done.stderr)
+
     def test_the_sandbox_is_tight(self):
         """Where 0 is the best; serial lines and the network cost the most of what is left."""
-        unit = Path(__file__).resolve().parents[2] / "tools/packaging/mqttsn-gateway.service"
-        done = subprocess.run(["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=25", unit],
+        done = subprocess.run(["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=25", UNIT],
                               capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 

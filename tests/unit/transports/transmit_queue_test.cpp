@@ -133,6 +133,7 @@ TEST_CASE("a retransmission is not queued while the first copy waits") {
     CHECK(queue.takes(4, puback));
     CHECK(queue.push(5, puback).outcome == TransmitQueue::Outcome::duplicate);
     CHECK(queue.queue.counters().duplicates == 2);
+    CHECK(queue.queue.counters().queued > 0);
     CHECK(queue.drain() == Tokens{4, 3, 1});
     CHECK(queue.takes(6, publish_1_dup));
 }

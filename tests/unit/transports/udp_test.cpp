@@ -324,6 +324,33 @@ TEST_CASE("a node whose port is closed costs the others nothing") {
     REQUIRE(place.frames(1));
 }
 
+TEST_CASE("errors that the system reports instead of a datagram are counted, and datagrams go on") {
+    Place place;
+    UdpTransport& link = place.open(listen_on("127.0.0.1:0"));
+    // As on hosts where errors of earlier sendings are reported: not every kernel does so for every socket by itself.
+    const auto port = reinterpret_cast<const sockaddr_in&>(link.local_address().storage).sin_port;
+    for (int fd = 3; fd < 1024; ++fd) {
+        sockaddr_in own{};
+        socklen_t size = sizeof own;
+        const int on = 1;
+        if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) == 0 && own.sin_port == port) {
+            REQUIRE(::setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0);
+        }
+    }
+    Address gone;
+    {
+        Node closed(place.io);
+        gone = to_address(closed.address());
+    }
+    link.send(gone, as_bytes("x"));
+    link.flush();
+    REQUIRE(place.until([&] { return link.counters().receive_errors > 0; }));
+    Node alive(place.io);
+    alive.send("still here", link.local_address());
+    REQUIRE(place.frames(1));
+    CHECK(link.counters().receive_errors > 0);
+}
+
 TEST_CASE("a frame that the system refuses is counted and does not hold back the next ones") {
     Place place;
     UdpTransport& link = place.open(listen_on("127.0.0.1:0"));
