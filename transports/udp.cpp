@@ -16,7 +16,7 @@ namespace mqttsn::transports {
 namespace {
 
 constexpr std::size_t receive_batch = 32;
-constexpr std::size_t batches_per_wakeup = 16;  // then the broker and the other links get their turn
+constexpr std::size_t receives_per_wakeup = 16;  // then the broker and the other links get their turn
 constexpr std::size_t send_batch = 64;
 
 boost::system::error_code last_error() {
@@ -287,7 +287,7 @@ void UdpTransport::Sockets::on_ready(Socket& socket, bool readable, bool writabl
         flush();
     }
     if (!readable) return;
-    for (std::size_t i = 0; i < batches_per_wakeup && receive_some(socket); ++i) {
+    for (std::size_t i = 0; i < receives_per_wakeup && receive_some(socket); ++i) {
     }
     handler_->on_batch_end();
 }

@@ -89,6 +89,9 @@ struct MessageReceived {
     std::string_view topic;
     Bytes payload;
     std::optional<std::uint32_t> expiry_s;  ///< v5 Message Expiry Interval
+    /// v3.1, whose CONNACK cannot tell: the broker has forgotten the session. What was received on earlier connections
+    /// must not be acknowledged any more.
+    bool session_forgotten = false;
 };
 struct Subscribed {
     PacketId packet_id = 0;

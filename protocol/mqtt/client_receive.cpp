@@ -160,14 +160,19 @@ void Client::on_publish(const Publish& packet, TimePoint now, Buffer& wire, std:
     }
     const auto known = find_incoming(packet.packet_id);
     if (known != incoming_.end() && known->qos == packet.qos) {
+        // Without DUP the id came back for another message: of MQTT 3.1 this is the only sign that the broker forgot
+        // the session.
+        message.session_forgotten = options_.version == Version::v3_1 && !packet.dup && !known->on_this_connection;
         known->on_this_connection = true;
-        if (!known->acknowledged) return;  // the application has it and is not done
+        // The application has it and is not done.
+        if (!known->acknowledged && !message.session_forgotten) return;
         if (packet.qos == Qos::exactly_once && packet.dup)
             return send_acknowledgement(PacketType::pubrec, packet.packet_id, now, wire);
-        // Acknowledged while the connection was down. Without DUP the id came back for another message: of MQTT 3.1
-        // this is the only sign that the broker forgot the session.
+        // Acknowledged while the connection was down.
         incoming_.erase(known);
         if (packet.dup) return send_acknowledgement(PacketType::puback, packet.packet_id, now, wire);
+        if (message.session_forgotten)
+            std::erase_if(incoming_, [](const Incoming& each) { return !each.on_this_connection; });
     } else if (known != incoming_.end()) {
         incoming_.erase(known);
     }

@@ -62,6 +62,29 @@ TEST_CASE("an exchange of before the restart that nobody repeats is ended at the
     CHECK(talk.heard("c1") == Lines{"PUBREL", "PUBLISH q2 a/b x", "PUBREL"});
 }
 
+TEST_CASE("an exchange of before the restart that the gateway refuses to go on with makes room",
+          "[SN12-6.6-j][SN12-6.12-f]") {
+    Talk talk(with_inflight(1, true));
+    const Device node = talk.device(1);
+    node.connects("c1", false);
+    const auto id = node.registers("a/b");
+    talk.hold = {PacketType::publish};
+    node.sends(publish(id, Qos::exactly_once, 1));
+    talk.session_present = true;
+    talk.hold = {PacketType::connect};
+    talk.crashes_and_restarts();
+    talk.advance(1ms);
+    sn::Publish repeated = publish(id, Qos::exactly_once, 1);
+    repeated.dup = true;
+    node.sends(repeated);
+    node.expects(sn::Puback{id, 1, ReturnCode::congestion});
+    talk.hold = {};
+    talk.broker_drops("c1");
+    talk.advance(2s);
+    node.sends(publish(id, Qos::exactly_once, 2));
+    node.expects(sn::Pubrec{2});
+}
+
 TEST_CASE("without its state the gateway gives no id again that the client may remember", "[SN12-6.12-f]") {
     Talk talk;
     const Device node = talk.device(1);

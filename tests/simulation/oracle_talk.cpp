@@ -97,8 +97,11 @@ void Oracle::gateway_hears(int device, const std::string& route, const sn::Packe
             break;
         case sn::MsgType::pingreq:
             owe(view, sn::MsgType::pingresp);
-            // Also a client that is awake may ask from another address, and whether it is may be unknown.
-            if (view.state != View::State::active && view.state != View::State::away) view.route = route;
+            // With its id, also a client that is awake may ask from another address, and whether it is may be unknown.
+            if (!std::get<sn::Pingreq>(packet).client_id.empty() && view.state != View::State::active &&
+                view.state != View::State::away) {
+                view.route = route;
+            }
             if (view.state == View::State::asleep) view.state = View::State::awake;
             break;
         case sn::MsgType::disconnect: {

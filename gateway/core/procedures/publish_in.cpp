@@ -67,7 +67,10 @@ void repeat_restored(Session& session, InboundExchange& exchange, const sn::Publ
     const auto repeated = session.upstream.write(turn.out, [&](mqtt::Client& client, Buffer& wire) {
         return client.repeat(exchange.packet_id, {topic, packet.data, packet.qos, packet.retain}, turn.now, wire);
     });
-    if (!repeated) return refuse_for_now(session, packet, turn);
+    if (!repeated) {
+        exchange.is_earlier = true;  // refused, it comes again under another MsgId
+        return refuse_for_now(session, packet, turn);
+    }
     exchange.restored = false;
     exchange.sent_at = turn.now;
 }

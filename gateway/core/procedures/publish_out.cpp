@@ -150,6 +150,7 @@ void continue_interrupted(Session& session, const mqtt::MessageReceived& message
 }  // namespace
 
 void broker_publishes(Session& session, const mqtt::MessageReceived& message, Turn& turn) {
+    if (message.session_forgotten) forget_packet_ids(session);
     Delivery delivery;
     delivery.topic = message.topic;
     delivery.payload.assign(message.payload.begin(), message.payload.end());

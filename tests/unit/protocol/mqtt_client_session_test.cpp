@@ -126,6 +126,19 @@ TEST_CASE("an id that comes back without DUP after such an acknowledgement is an
     CHECK(talk.sent() == "40020005");
 }
 
+TEST_CASE("with MQTT 3.1 an id that comes back without DUP tells that the session is forgotten") {
+    MqttTalk talk(options_of(Version::v3_1));
+    REQUIRE(talk.connect(false, accepted) == "connected again");
+    REQUIRE(talk.hears("32 06 0001 61 0005 78") == "message 5 q1 a=x");
+    REQUIRE(talk.hears("34 06 0001 61 0006 78") == "message 6 q2 a=x");
+    REQUIRE(reconnects(talk, false, accepted) == "connected again");
+    CHECK(talk.hears("32 06 0001 62 0005 79") == "message 5 q1 b=y forgotten");
+    CHECK(talk.hears("34 06 0001 62 0006 79") == "message 6 q2 b=y");
+    CHECK(talk.hears("3A 06 0001 62 0005 79").empty());
+    talk.acknowledges(5);
+    CHECK(talk.sent() == "40020005");
+}
+
 TEST_CASE("PUBREL of the connection before is answered") {
     MqttTalk talk;
     REQUIRE(talk.connect(false, accepted) == "connected");

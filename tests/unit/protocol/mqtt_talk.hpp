@@ -24,8 +24,8 @@ struct EventText {
     }
     std::string operator()(const mqtt::PublishCompleted& e) const { return fmt::format("completed {}", e.packet_id); }
     std::string operator()(const mqtt::MessageReceived& e) const {
-        return fmt::format("message {} q{}{}{} {}={}", e.packet_id, static_cast<int>(e.qos), e.retain ? " retain" : "",
-                           e.dup ? " dup" : "", e.topic, as_text(e.payload));
+        return fmt::format("message {} q{}{}{} {}={}{}", e.packet_id, static_cast<int>(e.qos), e.retain ? " retain" : "",
+                           e.dup ? " dup" : "", e.topic, as_text(e.payload), e.session_forgotten ? " forgotten" : "");
     }
     std::string operator()(const mqtt::Subscribed& e) const {
         return fmt::format("subscribed {}{}", e.packet_id, reason(e.reason));
