@@ -5,14 +5,33 @@
 #include <unistd.h>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace mqttsn::transports {
 
 using boost::system::error_code;
 
+namespace {
+
+// A line that is never silent wakes its reader for each octet or two. After some reads in a row it is read no more
+// often than this, or than so many octets need on a fast line; a single message is read as it comes.
+constexpr Duration read_pause = std::chrono::milliseconds(10);
+constexpr std::size_t read_pause_octets = 1024;
+constexpr unsigned most_reads_in_a_row = 8;
+
+}  // namespace
+
 SerialPort::SerialPort(boost::asio::io_context& io, SerialPortConfig config, SerialPortHandler& handler)
-    : io_(io), config_(std::move(config)), handler_(handler), stream_(io), timer_(io), next_wait_(config_.reopen_min) {}
+
+    : io_(io),
+      config_(std::move(config)),
+      handler_(handler),
+      stream_(io),
+      timer_(io),
+      read_timer_(io),
+      next_wait_(config_.reopen_min) {}
 
 SerialPort::~SerialPort() {
     stop();
@@ -44,6 +63,7 @@ void SerialPort::stop() {
         ::usleep(10'000);
     close();
     timer_.cancel();
+    read_timer_.cancel();
 }
 
 std::optional<SerialDevice::Failure> SerialPort::open() {
@@ -73,8 +93,30 @@ void SerialPort::read_more() {
                                 if (error) return lost(unplugged());
                                 const Life life = opening_;
                                 handler_.on_octets(Bytes(input_).first(size));
-                                if (!life.expired()) read_more();
+                                if (life.expired()) return;
+                                is_busy_line() ? read_later() : read_more();
                             }));
+}
+
+// To be asked after each read.
+bool SerialPort::is_busy_line() noexcept {
+    const auto now = std::chrono::steady_clock::now();
+    const bool is_in_a_row = now - read_at_ < 2 * read_pause;
+    read_at_ = now;
+    reads_in_a_row_ = is_in_a_row ? std::min(reads_in_a_row_ + 1, most_reads_in_a_row) : 0;
+    return reads_in_a_row_ == most_reads_in_a_row;
+}
+
+void SerialPort::read_later() {
+    is_read_later_ = true;
+    read_timer_.expires_after(std::min(read_pause, config_.line.time_for(read_pause_octets)));
+    read_timer_.async_wait(while_open([this](error_code) {
+        if (std::exchange(is_read_later_, false)) read_more();
+    }));
+}
+
+void SerialPort::hurry() {
+    if (is_read_later_) read_timer_.cancel();
 }
 
 bool SerialPort::has_input() const noexcept {
@@ -85,8 +127,12 @@ bool SerialPort::has_input() const noexcept {
 bool SerialPort::write(Bytes octets) {
     if (!is_ready_ || unwritten() + octets.size() > config_.write_queue) return false;
     pending_.insert(pending_.end(), octets.begin(), octets.end());
-    if (!is_waiting_to_write_) write_more();
+    if (gatherings_ == 0) write_pending();
     return true;
+}
+
+void SerialPort::write_pending() {
+    if (is_ready_ && !is_waiting_to_write_) write_more();
 }
 
 void SerialPort::write_more() {
@@ -140,6 +186,7 @@ void SerialPort::close() noexcept {
     device_.close();
     pending_.clear();
     written_ = 0;
+    is_read_later_ = false;
     is_ready_ = false;
     is_waiting_to_write_ = false;
     is_losing_ = false;

@@ -52,8 +52,25 @@ public:
     bool is_open() const noexcept { return is_ready_; }
     /// Octets have come that on_octets() was not told yet.
     bool has_input() const noexcept;
+    /// Reads them at the next turn of the loop, however busy the line is.
+    void hurry();
     /// In the order of the calls; false, with nothing taken, when the queue is full or the port is not open.
     bool write(Bytes octets);
+    /// While one lives, what is written waits for its end, to leave at once.
+    class Gathering {
+    public:
+        explicit Gathering(SerialPort& port) noexcept : port_(port) { ++port_.gatherings_; }
+        ~Gathering() {
+            if (--port_.gatherings_ == 0) port_.write_pending();
+        }
+        Gathering(const Gathering&) = delete;
+        Gathering& operator=(const Gathering&) = delete;
+
+    private:
+        SerialPort& port_;
+    };
+    /// The system takes no more for now: on_written() follows.
+    bool is_congested() const noexcept { return is_waiting_to_write_; }
     /// Octets that the system has not taken yet.
     std::size_t unwritten() const noexcept { return pending_.size() - written_; }
     /// For this opening: the next one begins with the configured speed.
@@ -70,6 +87,9 @@ private:
     std::optional<SerialDevice::Failure> open();
     void use();
     void read_more();
+    void read_later();
+    bool is_busy_line() noexcept;
+    void write_pending();
     void write_more();
     SerialDevice::Failure unplugged() const;
     void lost(SerialDevice::Failure failure);
@@ -85,11 +105,16 @@ private:
     SerialDevice device_;
     boost::asio::posix::stream_descriptor stream_;  ///< borrows the device's descriptor
     boost::asio::steady_timer timer_;
+    boost::asio::steady_timer read_timer_;
     std::shared_ptr<char> opening_;  ///< handlers of an earlier opening find it gone
     std::array<std::byte, 4096> input_{};
     Buffer pending_;
     std::size_t written_ = 0;
+    std::chrono::steady_clock::time_point read_at_;
+    unsigned reads_in_a_row_ = 0;  ///< with less than a pause in between
+    bool is_read_later_ = false;
     bool is_ready_ = false;
+    unsigned gatherings_ = 0;
     bool is_waiting_to_write_ = false;
     bool is_losing_ = false;
     Duration next_wait_;

@@ -103,6 +103,7 @@ void SerialTransport::pump() {
     queue_.expire(at, dropped_);
     fail(dropped_);
     wake_at_ = queue_.next_expiry();
+    const SerialPort::Gathering one_write(port_);
     while (is_up_ && driver_->can_send()) {
         const auto frame = queue_.next();
         if (!frame) break;
@@ -121,13 +122,15 @@ void SerialTransport::pump() {
 
 // Whether line, node and duty cycle allow a frame of so many octets now; else wake_at_ knows when to ask again.
 bool SerialTransport::may_send(std::size_t octets, TimePoint at) {
-    if (port_.unwritten() > 0) return false;  // on_written() comes back
+    if (port_.is_congested()) return false;  // on_written() comes back
     if (at < quiet_until_) {
         wake_at(quiet_until_);
         return false;
     }
-    if (at + line_lead < line_free_at_) {
-        wake_at(line_free_at_ - line_lead / 2);  // several frames at a time, not a wake-up for each
+    // Several frames at a time, not a wake-up and a system call for each.
+    if (at + line_lead < line_free_at_) line_full_until_ = line_free_at_ - line_lead / 2;
+    if (at < line_full_until_) {
+        wake_at(line_full_until_);
         return false;
     }
     const auto allowed = duty_.earliest(driver_->air_time(octets), at);
@@ -215,7 +218,7 @@ void SerialTransport::on_port_open() {
     const TimePoint at = now();
     is_open_ = true;
     line_ = config_.port.line;
-    line_free_at_ = quiet_until_ = at;
+    line_free_at_ = line_full_until_ = quiet_until_ = at;
     driver_->opened(at, output_);
     carry_out();
     flush();
@@ -312,9 +315,13 @@ void SerialTransport::on_timer() {
     const TimePoint at = now();
     // After a stall of this process what looks like silence on the line may wait to be read.
     const auto due = driver_->next_timeout();
-    if (due && *due <= at && !port_.has_input()) {
-        driver_->timeout(at, output_);
-        carry_out();
+    if (due && *due <= at) {
+        if (port_.has_input()) {
+            port_.hurry();
+        } else {
+            driver_->timeout(at, output_);
+            carry_out();
+        }
     }
     if (handler_ == nullptr) return;
     flush();

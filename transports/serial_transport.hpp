@@ -94,6 +94,7 @@ private:
     std::vector<Token> dropped_;
     std::vector<std::pair<FrameToken, Departure>> reports_;
     std::deque<InLine> in_line_;
+    TimePoint line_full_until_{};  ///< enough is with the system
     TimePoint line_free_at_{};
     TimePoint quiet_until_{};
     std::optional<TimePoint> wake_at_;

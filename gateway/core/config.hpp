@@ -41,6 +41,9 @@ struct LinkConfig {
     Duration departure_limit = 10min;      ///< T_retry begins at the latest so long after a frame was handed over
     Duration retry = 0s;                   ///< T_retry of this link; 0 = timers.retry
     std::optional<std::uint32_t> retries;  ///< N_retry of this link
+    /// T_retry is longer by a random share up to this: on a channel without carrier sense, who repeats in step with
+    /// the nodes collides with them again and again. 0.5 makes the 10 s that are usual the 10 to 15 s of SN table 30.
+    double retry_jitter = 0;
 };
 
 struct ForwarderConfig {

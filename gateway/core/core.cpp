@@ -51,9 +51,11 @@ bool send(Session& session, const sn::Packet& packet, Turn& turn) {
 
 namespace {
 
-Duration retry_time(const Session& session, const Turn& turn) noexcept {
-    const Duration own = turn.core.link(session.route.endpoint.link).retry;
-    return own > Duration::zero() ? own : turn.config().timers.retry;
+Duration retry_time(const Session& session, Turn& turn) noexcept {
+    const LinkConfig& link = turn.core.link(session.route.endpoint.link);
+    const Duration time = link.retry > Duration::zero() ? link.retry : turn.config().timers.retry;
+    const auto most = static_cast<std::uint64_t>(static_cast<double>(time.count()) * link.retry_jitter);
+    return most == 0 ? time : time + Duration(static_cast<Duration::rep>(turn.core.random.below(most + 1)));
 }
 
 }  // namespace

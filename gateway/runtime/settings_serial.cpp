@@ -12,6 +12,9 @@ namespace mqttsn::gateway {
 
 namespace {
 
+// On channels without carrier sense: with the usual T_retry of 10 s, the range of SN table 30.
+constexpr double retry_jitter = 0.5;
+
 std::string kind_names() {
     std::vector<std::string> names;
     for (const transports::DriverKind* kind : transports::driver_kinds())
@@ -73,6 +76,7 @@ private:
         const auto traits = made.driver->traits();
         core.max_frame = traits.mtu;
         core.confirms_departure = true;
+        core.retry_jitter = traits.half_duplex ? retry_jitter : 0;
         // Nowhere to broadcast to: the searcher alone gets its answer.
         core.advertise = traits.broadcast;
         core.gwinfo_unicast = !traits.broadcast;

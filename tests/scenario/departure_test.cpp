@@ -1,6 +1,8 @@
 // Links that hold frames and tell when they leave: T_retry begins with the departure (SN 6.13).
 #include "tests/scenario/downlink.hpp"
 
+#include <set>
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 
@@ -180,4 +182,24 @@ TEST_CASE("signals are kept per client: last, mean and worst") {
     CHECK(signals[0].quality.worst.snr_db == -7);
     CHECK(signals[0].quality.mean_rssi_dbm() == -90.0);
     CHECK(signals[0].quality.mean_snr_db() == Approx(1.0 / 3));
+}
+
+TEST_CASE("on a channel without carrier sense T_retry varies within bounds", "[SN12-6.13-a]") {
+    auto config = slow_link();
+    config.links[0].retry_jitter = 0.5;
+    config.timers.retries = 10;
+    Waiting link(config);
+    std::set<Duration> times;
+    for (int i = 0; i < 10; ++i) {
+        link.talk.departs();
+        Duration time{};
+        while (link.talk.departing.empty()) {
+            REQUIRE(time < 15s);
+            link.talk.advance(100ms);
+            time += 100ms;
+        }
+        CHECK(time >= 10s);
+        times.insert(time);
+    }
+    CHECK(times.size() > 5);
 }

@@ -11,6 +11,7 @@ namespace {
 
 constexpr rlim_t other_descriptors = 64;  // standard streams, epoll, timers, libraries
 constexpr auto poll_period = std::chrono::milliseconds(20);
+constexpr double retry_jitter = 0.5;  // of nodes on a channel that they share
 
 double seconds_of(const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
@@ -65,6 +66,7 @@ std::optional<std::string> Fleet::start(DongleLink& dongle) {
     dongle::NodeNumber number = 0;
     if (auto error = dongle.start(static_cast<dongle::NodeNumber>(scenario_.nodes()))) return error;
     client_.max_frame = dongle.max_frame();
+    client_.retry_jitter = retry_jitter;
     for (std::uint32_t group = 0; group < scenario_.groups.size(); ++group) {
         for (std::uint32_t index = 1; index <= scenario_.groups[group].count; ++index) {
             SimNode& node = add_node(group, index);
@@ -86,6 +88,7 @@ void Fleet::begin() {
 }
 
 SimNode& Fleet::add_node(std::uint32_t group, std::uint32_t index) {
+    client_.seed = node::random_of(scenario_.seed + 4, group, index)();
     nodes_.push_back(std::make_unique<SimNode>(io_, scenario_, group, index, client_, output_, totals_));
     if (scenario_.impairment.is_any()) {
         nodes_.back()->impair(scenario_.impairment, node::random_of(scenario_.seed + 2, group, index)());
@@ -117,13 +120,17 @@ std::optional<std::string> Fleet::open_group(std::uint32_t group, const boost::a
     return std::nullopt;
 }
 
+Duration Fleet::patience() const noexcept {
+    return std::chrono::round<Duration>(client_.retry * (1 + client_.retry_jitter) * (client_.retries + 1));
+}
+
 void Fleet::stop(std::function<void()> on_end) {
     on_end_ = std::move(on_end);
     if (stopping_) return end();
     stopping_ = true;
     for (auto& node : nodes_)
         node->quiesce();
-    give_up_at_ = NodeLink::now() + client_.retry * (client_.retries + 1);
+    give_up_at_ = NodeLink::now() + patience();
     poll_end();
 }
 
@@ -160,7 +167,7 @@ void Fleet::disconnect_some() {
     const std::size_t end = std::min(nodes_.size(), disconnected_ + some);
     while (disconnected_ < end)
         nodes_[disconnected_++]->disconnect();
-    give_up_at_ = NodeLink::now() + client_.retry * (client_.retries + 1);
+    give_up_at_ = NodeLink::now() + patience();
 }
 
 void Fleet::end() {

@@ -69,6 +69,7 @@ private:
     SimNode& add_node(std::uint32_t group, std::uint32_t index);
     std::optional<std::string> open_group(std::uint32_t group, const boost::asio::ip::udp::endpoint& gateway);
     void begin();
+    Duration patience() const noexcept;
     void poll_end();
     void disconnect_some();
     void end();

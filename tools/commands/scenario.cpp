@@ -161,6 +161,9 @@ NodeGroup read_group(const toml::table& table, std::string& error) {
     reader.number<std::size_t>("payload", group.payload, 0, largest_payload);
     reader.number<std::size_t>("forwarders", group.forwarders, 0, Scenario::most_nodes);
     reader.flag("retain", group.retain);
+    std::vector<Qos> command_qos{group.command_qos};
+    reader.qos("command_qos", command_qos);
+    group.command_qos = command_qos.front();
     reader.flag("echo", group.echo);
     reader.finish();
     return group;
@@ -318,6 +321,7 @@ echo = false                  # subscribe to the own readings, to measure the wa
 [[nodes]]
 profile = "sleeper"
 sleep = "60s"                 # announced to the gateway; not given = the period
+command_qos = [1]             # of the subscription to its commands
 )";
 }
 

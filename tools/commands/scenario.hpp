@@ -31,7 +31,8 @@ struct NodeGroup {
     std::size_t payload = 0;                   ///< octets; 0 = as long as a reading is
     std::size_t forwarders = 0;                ///< not 0: the nodes are behind this many forwarders
     bool retain = false;
-    bool echo = false;  ///< sensors subscribe to their own readings, to measure the way back
+    Qos command_qos = Qos::at_least_once;  ///< with which sleepers and actuators subscribe to their commands
+    bool echo = false;                     ///< sensors subscribe to their own readings, to measure the way back
 };
 
 struct Scenario {

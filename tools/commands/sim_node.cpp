@@ -9,7 +9,7 @@ namespace mqttsn::tools {
 
 namespace {
 
-constexpr auto reconnect_after = std::chrono::seconds(1);
+constexpr std::chrono::duration<double> reconnect_after{1};  // at least, at most twice that
 
 node::ClientOptions options_of(node::ClientOptions options, const Scenario& scenario, const NodeGroup& group,
                                std::uint32_t index) {
@@ -35,6 +35,7 @@ SimNode::SimNode(boost::asio::io_context& io, const Scenario& scenario, std::uin
       output_(output),
       fleet_(totals),
       random_(node::random_of(scenario.seed, group, index)),
+      luck_(node::random_of(scenario.seed + 5, group, index)),
       readings_(node::random_of(scenario.seed + 1, group, index), scenario.day),
       link_(io, options_of(std::move(client), scenario, group_, index),
             {[this](const node::Event& event) { on_event(event); }, {}, {}}),
@@ -117,7 +118,7 @@ void SimNode::on_connected() {
     if ((obeys() || group_.echo) && !is_subscribing_ && !(is_sleeper && is_subscribed_)) {
         is_subscribing_ = true;
         link_.act([&](node::Client& client, TimePoint now, node::Outbox& out) {
-            client.subscribe(topic_of(obeys() ? "command" : "reading"), obeys() ? Qos::at_least_once : qos_, now, out);
+            client.subscribe(topic_of(obeys() ? "command" : "reading"), obeys() ? group_.command_qos : qos_, now, out);
         });
     }
     if (group_.profile != Profile::actuator && planned_ == Duration::zero()) schedule_next();
@@ -186,7 +187,9 @@ void SimNode::on_lost() {
 
 void SimNode::reconnect_later() {
     if (ending_) return;
-    reconnect_.expires_after(reconnect_after);
+    // Not in step with the others that the same outage hit.
+    std::uniform_real_distribution<double> factor(1, 2);
+    reconnect_.expires_after(std::chrono::round<Duration>(reconnect_after * factor(luck_)));
     reconnect_.async_wait([this](boost::system::error_code error) {
         if (!error && !ending_) connect();
     });

@@ -104,7 +104,8 @@ private:
     const FleetOutput& output_;
     FleetTotals& fleet_;
     NodeTotals totals_;
-    node::SmallRandom random_;
+    node::SmallRandom random_;  ///< when it measures
+    node::SmallRandom luck_;    ///< … and whatever depends on what happens
     node::Readings readings_;
     NodeLink link_;
     boost::asio::steady_timer timer_;      ///< when to begin, then when to measure

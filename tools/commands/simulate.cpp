@@ -54,6 +54,7 @@ struct SimulateOptions {
     std::vector<int> qos{0, 1, 2};
     double period_s = 5;
     double jitter = 0.2;
+    int command_qos = 1;
     double sleep_s = 0;
     std::size_t payload = 0;
     bool retain = false;
@@ -66,6 +67,9 @@ struct SimulateOptions {
 Duration duration_of(double seconds) {
     return Duration(static_cast<Duration::rep>(seconds * 1e6));
 }
+
+// All at once would find out nothing but what a channel cannot carry.
+constexpr double connects_per_second_behind_dongle = 5;
 
 double milliseconds_of(Duration duration) {
     return std::chrono::duration<double, std::milli>(duration).count();
@@ -82,6 +86,7 @@ Scenario scenario_of_flags(const SimulateOptions& options) {
     common.sleep = duration_of(options.sleep_s);
     common.payload = options.payload;
     common.retain = options.retain;
+    common.command_qos = static_cast<Qos>(options.command_qos);
     const auto add = [&](Profile profile, const char* name, std::size_t count) {
         if (count == 0) return;
         NodeGroup& group = scenario.groups.emplace_back(common);
@@ -138,6 +143,7 @@ ReadScenario make_scenario(const SimulateOptions& options) {
     ReadScenario result;
     if (options.scenario_file.empty()) {
         result.scenario = scenario_of_flags(options);
+        if (!options.dongle.link.empty()) result.scenario->connects_per_second = connects_per_second_behind_dongle;
     } else {
         result = read_file(options.scenario_file);
     }
@@ -390,6 +396,8 @@ void add_fleet_options(CLI::App& app, SimulateOptions& options) {
     not_in_file(app.add_option("-q,--qos", options.qos, "QoS of readings, one node after the other [0,1,2]")
                     ->delimiter(',')
                     ->check(CLI::Range(0, 2)));
+    not_in_file(app.add_option("--command-qos", options.command_qos, "QoS of subscriptions to commands [1]")
+                    ->check(CLI::Range(0, 2)));
     not_in_file(takes_seconds(app.add_option("--period", options.period_s, "Between two readings [5s]")));
     not_in_file(app.add_option("--jitter", options.jitter, "Share of the period by which it varies [0.2]")
                     ->check(CLI::Range(0.0, 0.9)));
@@ -453,7 +461,7 @@ void add_simulate(CLI::App& program, int& exit_code) {
     takes_seconds(add_override(*app, "--seconds", flags.seconds, "End after this time [run until Ctrl-C]"), true);
     takes_seconds(add_override(*app, "--day", flags.day_s, "How long the simulated day lasts [24h]"));
     add_override(*app, "--connect-rate", flags.connects_per_second,
-                 "CONNECTs, and at the end DISCONNECTs, per second [1000]")
+                 "CONNECTs, and at the end DISCONNECTs, per second [1000, behind a dongle 5]")
         ->check(CLI::Range(1.0, 100000.0));
     add_override(*app, "-k,--keepalive", flags.keep_alive_s, "Keep-alive in seconds [60]")->type_name("S");
     add_override(*app, "--seed", flags.seed, "Same seed, same readings at the same times, same luck [1]")

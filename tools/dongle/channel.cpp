@@ -37,11 +37,12 @@ Channel::Signal Channel::signal_of(Station station) {
 }
 
 TimePoint Channel::transmit(Station from, std::uint32_t tag, Buffer octets, Duration air_time, unsigned most,
-                            TimePoint now) {
+                            TimePoint now, bool listens) {
     Transmission sent{from, tag, std::move(octets), now, {}, 1, true, false, signal_of(from)};
     TimePoint& own = busy_until_[from];
     sent.begin = std::max(sent.begin, own);
-    if (waits_) sent.begin = std::max(sent.begin, free_at_);
+    const bool waits = waits_ || (listens && !options_.collisions.value_or(false));
+    if (waits) sent.begin = std::max(sent.begin, free_at_);
     std::uniform_real_distribution<double> chance(0, 1);
     while ((sent.heard = chance(random_) >= options_.loss), !sent.heard && sent.sendings < most)
         ++sent.sendings;
@@ -72,6 +73,11 @@ std::optional<TimePoint> Channel::next_timeout() const noexcept {
 bool Channel::is_sending(Station station, TimePoint now) const noexcept {
     const auto found = busy_until_.find(station);
     return found != busy_until_.end() && found->second > now;
+}
+
+bool Channel::is_busy(TimePoint now) const noexcept {
+    return std::ranges::any_of(on_air_,
+                               [&](const auto& each) { return each.second.begin <= now && now < each.second.end; });
 }
 
 void Channel::clear() noexcept {

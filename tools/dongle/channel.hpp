@@ -3,7 +3,7 @@
 #pragma once
 
 #include "tools/dongle/dongle.hpp"
-#include "tools/node/readings.hpp"
+#include "tools/node/small_random.hpp"
 
 #include <map>
 
@@ -39,13 +39,17 @@ public:
     Channel(const AirOptions& options, bool waits);
 
     /// Sends for `air_time`, and again up to `most` times in all while it is lost, as radios with acknowledgements do.
+    /// One that `listens` waits until the channel is free, unless the air is said to have collisions.
     /// Returns when the station has ended.
-    TimePoint transmit(Station from, std::uint32_t tag, Buffer octets, Duration air_time, unsigned most, TimePoint now);
+    TimePoint transmit(Station from, std::uint32_t tag, Buffer octets, Duration air_time, unsigned most, TimePoint now,
+                       bool listens = false);
     /// The next one that has ended, in the order of the ends.
     std::optional<Transmission> take(TimePoint now);
     std::optional<TimePoint> next_timeout() const noexcept;
     /// Whether the station sends, or waits to.
     bool is_sending(Station station, TimePoint now) const noexcept;
+    /// Whether a station that listens hears somebody.
+    bool is_busy(TimePoint now) const noexcept;
     std::uint64_t collisions() const noexcept { return collisions_; }
     void clear() noexcept;
     /// What the dongle had begun ends here, unheard by anybody.

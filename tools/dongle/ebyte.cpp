@@ -207,6 +207,7 @@ constexpr std::array ebyte_keys{
     DongleKey{"channel", "23", "a number from 0 to 83"},
     DongleKey{"subpacket", "0", "a number from 0 (the largest of the model) to 240"},
     DongleKey{"rssi_byte", "no", "yes or no"},
+    DongleKey{"lbt", "no", "yes or no: whether all listen before they send (E22 and E220: REG3 bit 4)"},
     DongleKey{"rssi_formula", "256", "256 or half"},
     DongleKey{"air_rate", "2400", "a number from 300 to 62500"},
     DongleKey{"uart", "9600", "a number from 1200 to 115200"},
@@ -239,6 +240,7 @@ std::unique_ptr<Dongle> make_ebyte(Values& values, NodeNumber nodes, const AirOp
     const auto subpacket = static_cast<std::size_t>(values.number("subpacket", 0, 240));
     if (subpacket != 0) options.model.subpacket = std::min(options.model.subpacket, subpacket);
     options.rssi_octet = values.flag("rssi_byte");
+    options.waits = values.flag("lbt");
     options.half_formula = values.choice("rssi_formula", {"256", "half"}) == 1;
     options.air_rate = static_cast<std::uint32_t>(values.number("air_rate", 300, 62500));
     options.uart = static_cast<std::uint32_t>(values.number("uart", 1200, 115200));

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "protocol/types.hpp"
-#include "tools/node/readings.hpp"
+#include "tools/node/small_random.hpp"
 
 #include <deque>
 

@@ -167,7 +167,7 @@ void LoraModem::transmit(std::uint32_t tag, Buffer octets, std::size_t octets_on
 }
 
 void LoraModem::transmit_of_node(NodeNumber node, Buffer octets, std::size_t octets_on_air, TimePoint now) {
-    channel_.transmit(node, 0, std::move(octets), air_time(octets_on_air), 1, now);
+    channel_.transmit(node, 0, std::move(octets), air_time(octets_on_air), 1, now, nodes_listen_);
 }
 
 void deliver_encapsulated(Bytes frame, bool heard, NodeNumber nodes, DongleCounters& counters, DongleOutput& out) {

@@ -52,6 +52,7 @@ protected:
     void restart() noexcept;
     Duration air_time(std::size_t octets) const;
     bool is_sending(TimePoint now) const noexcept { return channel_.is_sending(0, now); }
+    bool hears_activity(TimePoint now) const noexcept { return channel_.is_busy(now); }
     /// With CR LF; may be withheld by reply_loss when `may_be_lost`.
     void say(std::string_view text, TimePoint when, bool may_be_lost = false);
     void answer(std::string_view text, DongleOutput& out);
@@ -61,6 +62,7 @@ protected:
     NodeNumber nodes_;
     DongleCounters counters_;
     Radio radio_;
+    bool nodes_listen_ = false;            ///< before they send
     std::optional<TimePoint> deaf_until_;  ///< the module does not listen to the host: it starts
 
 private:

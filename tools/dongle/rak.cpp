@@ -19,8 +19,10 @@ constexpr std::size_t most_digits = 500;
 
 class Rak : public LoraModem {
 public:
-    Rak(bool is_p2p, bool old_events, double reply_loss, NodeNumber nodes, const AirOptions& air)
-        : LoraModem(nodes, air, reply_loss), is_p2p_(is_p2p), old_events_(old_events) {}
+    Rak(bool is_p2p, bool old_events, bool listens, double reply_loss, NodeNumber nodes, const AirOptions& air)
+        : LoraModem(nodes, air, reply_loss), is_p2p_(is_p2p), old_events_(old_events), listens_(listens) {
+        nodes_listen_ = listens;  // they are such modules too
+    }
 
     void power_on(TimePoint now, DongleOutput&) override {
         restart();
@@ -71,6 +73,7 @@ private:
 
     bool is_p2p_;  ///< AT+NWM, in flash
     bool old_events_;
+    bool listens_;  ///< AT+CAD, in flash; from RUI 4.0.6
     std::string p2p_ = "868000000:7:125:0:8:14";
     std::int64_t receives_ = receive_off;
     std::optional<TimePoint> receive_until_;
@@ -88,6 +91,7 @@ void Rak::on_line(std::string_view line, bool, TimePoint now, DongleOutput& out)
     if (value != "?") return on_set(name, value, now, out);
     if (name == "VER") return tell(name, "RUI_4.0.6_RAK3172-E", out);
     if (name == "NWM") return tell(name, is_p2p_ ? "0" : "1", out);
+    if (name == "CAD") return tell(name, listens_ ? "1" : "0", out);
     if (name == "P2P" && is_p2p_) return tell(name, p2p_, out);
     if (name == "PRECV" && is_p2p_) return tell(name, std::to_string(receives_), out);
     fail(name == "P2P" || name == "PRECV" ? "AT_MODE_NO_SUPPORT" : "AT_ERROR", out);
@@ -101,6 +105,11 @@ void Rak::on_set(std::string_view name, std::string_view value, TimePoint now, D
         answer("OK", out);
         if (changes) power_on(now, out);
         return;
+    }
+    if (name == "CAD") {
+        if (value != "0" && value != "1") return fail("AT_PARAM_ERROR", out);
+        listens_ = value == "1";
+        return answer("OK", out);
     }
     if (name != "P2P" && name != "PRECV" && name != "PSEND") return fail("AT_ERROR", out);
     if (!is_p2p_) return fail("AT_MODE_NO_SUPPORT", out);
@@ -146,6 +155,8 @@ void Rak::receive(std::string_view value, TimePoint now, DongleOutput& out) {
 void Rak::send(std::string_view value, TimePoint now, DongleOutput& out) {
     const auto data = from_hex(value);
     if (!data || data->empty() || value.size() > most_digits) return fail("AT_PARAM_ERROR", out);
+    // What it detects on the channel keeps it from sending.
+    if (listens_ && hears_activity(now)) return fail("AT_BUSY_ERROR", out);
     answer("OK", out);
     transmit(0, *data, data->size(), now);
 }
@@ -172,13 +183,15 @@ void Rak::on_heard(const Channel::Transmission& done, TimePoint now, DongleOutpu
 constexpr std::array rak_keys{
     DongleKey{"mode", "p2p", "p2p or lorawan, what it is in when it starts for the first time"},
     DongleKey{"events", "new", "new, or old as up to RUI 1.0.4"},
+    DongleKey{"cad", "no", "yes or no: whether module and nodes listen before they send (AT+CAD)"},
     DongleKey{"reply_loss", "0", "a share from 0 to 1"},
 };
 
 std::unique_ptr<Dongle> make(Values& values, NodeNumber nodes, const AirOptions& air) {
     const bool is_p2p = values.choice("mode", {"p2p", "lorawan"}) == 0;
     const bool old_events = values.choice("events", {"new", "old"}) == 1;
-    return std::make_unique<Rak>(is_p2p, old_events, values.share("reply_loss"), nodes, air);
+    const bool listens = values.flag("cad");
+    return std::make_unique<Rak>(is_p2p, old_events, listens, values.share("reply_loss"), nodes, air);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ std::size_t Client::largest_frame() const noexcept {
     return options_.max_frame - (options_.node_id.empty() ? 0 : encapsulation_header + options_.node_id.size());
 }
 
-Client::Client(ClientOptions options) : options_(std::move(options)) {}
+Client::Client(ClientOptions options) : options_(std::move(options)), random_(random_of(options_.seed, 0xC1, 0)) {}
 
 void Client::send_frame(const Buffer& frame, TimePoint now, Outbox& out) {
     Buffer datagram;
@@ -57,8 +57,14 @@ bool Client::begin(Slot slot, const sn::Packet& packet, TimePoint now, Outbox& o
 
 void Client::transmit(Transaction& transaction, TimePoint now, Outbox& out) {
     ++transaction.sendings;
-    transaction.deadline = now + options_.retry;
+    transaction.deadline = now + retry_time();
     send_frame(transaction.frame, now, out);
+}
+
+Duration Client::retry_time() {
+    if (options_.retry_jitter <= 0) return options_.retry;
+    std::uniform_real_distribution<double> more(0, options_.retry_jitter);
+    return options_.retry + std::chrono::round<Duration>(options_.retry * more(random_));
 }
 
 void Client::end(Slot slot) {

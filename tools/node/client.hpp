@@ -2,6 +2,7 @@
 #pragma once
 
 #include "protocol/sn/v12_packet.hpp"
+#include "tools/node/small_random.hpp"
 
 #include <array>
 #include <deque>
@@ -27,6 +28,9 @@ struct ClientOptions {
     std::uint16_t keep_alive_s = 60;
     std::optional<Will> will;
     Duration retry = std::chrono::seconds(10);  ///< T_retry
+    /// Each T_retry is longer by a random share up to this: nodes on one channel that repeat in step collide for ever.
+    double retry_jitter = 0;
+    std::uint64_t seed = 1;                     ///< of it
     std::uint32_t retries = 3;                  ///< N_retry
     Duration wait = std::chrono::seconds(300);  ///< T_wait
     std::map<sn::TopicId, std::string> predefined;
@@ -174,6 +178,7 @@ private:
     bool send(const sn::Packet& packet, TimePoint now, Outbox& out);
     bool begin(Slot slot, const sn::Packet& packet, TimePoint now, Outbox& out);
     void transmit(Transaction& transaction, TimePoint now, Outbox& out);
+    Duration retry_time();
     void send_frame(const Buffer& frame, TimePoint now, Outbox& out);
     void end(Slot slot);
     bool is_answer(Slot slot, sn::MsgId msg_id) const noexcept;
@@ -200,6 +205,7 @@ private:
     void exhausted(Slot slot, Outbox& out);
 
     ClientOptions options_;
+    SmallRandom random_;
     ClientCounters counters_;
     State state_ = State::disconnected;
     std::array<Transaction, slot_count> transactions_;

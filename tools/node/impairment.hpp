@@ -3,7 +3,7 @@
 #pragma once
 
 #include "protocol/sn/v12_packet.hpp"
-#include "tools/node/readings.hpp"
+#include "tools/node/small_random.hpp"
 
 #include <array>
 #include <limits>

@@ -38,11 +38,6 @@ double daily_curve(double hour) {
 
 }  // namespace
 
-SmallRandom random_of(std::uint64_t seed, std::uint32_t group, std::uint32_t index) {
-    std::seed_seq mixed{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U), group, index};
-    return SmallRandom(mixed);
-}
-
 Readings::Readings(SmallRandom random, Duration day)
     : random_(random),
       day_s_(std::chrono::duration<double>(day).count()),

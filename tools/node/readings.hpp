@@ -3,17 +3,12 @@
 #pragma once
 
 #include "protocol/types.hpp"
+#include "tools/node/small_random.hpp"
 
 #include <optional>
-#include <random>
 #include <string>
 
 namespace mqttsn::node {
-
-/// Small, so that ten thousand nodes can have one each.
-using SmallRandom = std::linear_congruential_engine<std::uint64_t, 6364136223846793005ULL, 1442695040888963407ULL, 0>;
-/// Nodes with neighbouring numbers get unrelated sequences.
-SmallRandom random_of(std::uint64_t seed, std::uint32_t group, std::uint32_t index);
 
 struct Reading {
     std::uint64_t number = 0;

@@ -20,11 +20,13 @@ constexpr std::string_view event = "+EVT:";
 constexpr std::string_view p2p_mode = "AT+NWM=0";
 
 enum class Configure : std::uint8_t { yes, check, no };
+enum class Listen : std::uint8_t { keep, yes, no };
 
 struct RakSettings {
     std::string p2p;  ///< frequency:SF:kHz:coding rate:preamble:dBm
     std::vector<std::int64_t> p2p_values;
     bool receives_while_sending = false;
+    Listen listen = Listen::keep;
     Configure configure = Configure::yes;
 };
 
@@ -37,6 +39,11 @@ AtHabits habits_of(const RakSettings& settings) {
                     .allowance = std::chrono::seconds(2),
                     .busy_wait = std::chrono::milliseconds(100),
                     .busy_retries = 5};
+    if (settings.listen == Listen::yes) {
+        // A busy channel is no fault, and lasts as long as what somebody sends.
+        habits.busy_wait = {};
+        habits.busy_retries = 10;
+    }
     if (!settings.receives_while_sending) {
         habits.stop_receiving = "AT+PRECV=0";
         habits.start_receiving = "AT+PRECV=65534";
@@ -89,6 +96,9 @@ void Rak::initialise() {
     const bool corrects = settings_.configure == Configure::yes;
     query("AT+NWM=?", "0", corrects ? std::string(p2p_mode) : std::string());
     query("AT+P2P=?", settings_.p2p, corrects ? "AT+P2P=" + settings_.p2p : std::string());
+    if (settings_.listen == Listen::keep) return;
+    const std::string listens = settings_.listen == Listen::yes ? "1" : "0";
+    query("AT+CAD=?", listens, corrects ? "AT+CAD=" + listens : std::string());
 }
 
 /// The bandwidth comes back in kHz or as a code, the numbers with colons, commas or blanks between them.
@@ -199,6 +209,8 @@ constexpr std::array options{
     DriverOption{"precv", "65534", "65534 or 65533",
                  "how the module receives: 65534 works with every firmware, which has to stop for each transmission; "
                  "65533 receives in between, from RUI3 3.4.0"},
+    DriverOption{"cad", "keep", "keep, yes or no",
+                 "listen before sending (AT+CAD, from RUI3 4.0.6): yes wherever several nodes share the channel"},
     DriverOption{"configure", "yes", "yes, check or no",
                  "set what differs from these keys, only warn of it, or leave the modem alone"},
     DriverOption{"turnaround_ms", "100", "a number from 0 to 10000",
@@ -222,6 +234,7 @@ MadeDriver make(const DriverValues& values, std::size_t mtu) {
     else
         reader.refuse("p2p");
     settings.receives_while_sending = reader.choice("precv", {"65534", "65533"}) == 1;
+    settings.listen = static_cast<Listen>(reader.choice("cad", {"keep", "yes", "no"}));
     settings.configure = static_cast<Configure>(reader.choice("configure", {"yes", "check", "no"}));
 
     DriverTraits traits{.mtu = usual_mtu, .half_duplex = true, .confirms_departure = true};

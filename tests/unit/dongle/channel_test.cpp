@@ -67,3 +67,16 @@ TEST_CASE("radios that are acknowledged repeat what was lost, each time on the a
     CHECK(heard > 900);  // of 1000, 937 are expected
     CHECK(heard < 970);
 }
+
+TEST_CASE("one station that listens spares the others, unless the air is said to have collisions", "[dongle]") {
+    Channel channel({}, false);
+    channel.transmit(1, 0, connect, milliseconds(50), 1, start);
+    CHECK(channel.is_busy(start));
+    CHECK_FALSE(channel.is_busy(start + milliseconds(50)));
+    CHECK(channel.transmit(2, 0, connect, milliseconds(50), 1, start, true) == start + milliseconds(100));
+    AirOptions air;
+    air.collisions = true;
+    Channel crowded(air, true);
+    crowded.transmit(1, 0, connect, milliseconds(50), 1, start);
+    CHECK(crowded.transmit(2, 0, connect, milliseconds(50), 1, start, true) == start + milliseconds(50));
+}

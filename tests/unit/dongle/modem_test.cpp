@@ -215,3 +215,19 @@ TEST_CASE("an RN2483 tells when it has sent, and its watchdog ends a long wait",
     Started old("rn2483,rxstop=no");
     CHECK(old.answer("radio rxstop") == "invalid_param\n");
 }
+
+TEST_CASE("a RAK modem that listens first is busy while somebody sends", "[dongle]") {
+    Started modem("rak");
+    CHECK(modem.answer("AT+CAD=?") == "AT+CAD=0\nOK\n");
+    modem.node(1, publish);
+    CHECK(modem.answer("AT+PSEND=" + to_node_2) == "OK\n");  // and destroys it
+    modem.pass(seconds(1));
+    modem.lines();
+    CHECK(modem.answer("AT+CAD=2") == "AT_PARAM_ERROR\n");
+    CHECK(modem.answer("AT+CAD=1") == "OK\n");
+    CHECK(modem.answer("AT+CAD=?") == "AT+CAD=1\nOK\n");
+    modem.node(1, publish);
+    CHECK(modem.answer("AT+PSEND=" + to_node_2) == "AT_BUSY_ERROR\n");
+    modem.pass(seconds(1));
+    CHECK(modem.answer("AT+PSEND=" + to_node_2) == "OK\n");
+}

@@ -67,6 +67,14 @@ TEST_CASE("QoS 0 to a device that is awake is paced on radios and not on UDP", "
     CHECK(settings.core.links[1].qos0_gap == 20ms);
 }
 
+TEST_CASE("repeats are spread over time where stations cannot listen before they send", "[SN12-6.13-a]") {
+    const Settings settings = load(
+        "[[serial]]\ndevice = \"/dev/ttyUSB0\"\nlink = \"xbee\"\n"
+        "[[serial]]\ndevice = \"/dev/ttyUSB1\"\nlink = \"rylr\"\n");
+    CHECK(settings.core.links[0].retry_jitter == 0);
+    CHECK(settings.core.links[1].retry_jitter == 0.5);
+}
+
 TEST_CASE("several serial links and UDP stand in one configuration, UDP first") {
     const Settings settings = load(R"([[serial]]
 device = "/dev/ttyUSB0"

@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 
@@ -383,4 +385,30 @@ TEST_CASE("topic ids that come between a clean CONNECT and its CONNACK are those
     node.events();
     node.receives(sn::Publish{.qos = Qos::at_most_once, .topic_id = 7, .data = as_bytes("x")});
     CHECK(node.events().empty());
+}
+
+TEST_CASE("T_retry varies where nodes share a channel, within bounds and by the seed", "[SN12C-6.13-a]") {
+    const auto times_of = [](std::uint64_t seed) {
+        ClientOptions options = NodeTalk::options_of("node");
+        options.retry = 10s;
+        options.retry_jitter = 0.5;
+        options.retries = 20;
+        options.seed = seed;
+        NodeTalk node(options);
+        node.client.connect(node.now, node.out);
+        std::vector<Duration> times;
+        for (int i = 0; i < 20; ++i) {
+            const TimePoint due = *node.client.next_timeout();
+            times.push_back(due - node.now);
+            node.wait(due - node.now);
+        }
+        return times;
+    };
+    const auto times = times_of(1);
+    const auto [shortest, longest] = std::ranges::minmax(times);
+    CHECK(shortest >= 10s);
+    CHECK(longest <= 15s);
+    CHECK(longest - shortest > 2s);
+    CHECK(times_of(1) == times);
+    CHECK(times_of(2) != times);
 }

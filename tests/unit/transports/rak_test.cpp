@@ -319,3 +319,30 @@ TEST_CASE("The keys of a RAK link are checked", "[rak]") {
     CHECK(driver->traits().half_duplex);
     CHECK(driver->air_time(20) == lora_air_time({.spreading_factor = 9, .coding_rate = 2, .preamble = 12}, 20));
 }
+
+TEST_CASE("A RAK module that shall listen first is told so, where it does not yet", "[rak]") {
+    AtTalk modem(rak_kind(), {{"cad", "yes"}});
+    modem.opens();
+    modem.answers("AT", "OK");
+    modem.answers("AT+PRECV=0", "OK");
+    modem.expects("AT+NWM=?");
+    modem.says_octets("AT+NWM=0\r\n\r\nOK\r\n");
+    modem.expects("AT+P2P=?");
+    modem.says_octets("AT+P2P=868500000:7:125:0:8:14\r\n\r\nOK\r\n");
+    modem.expects("AT+CAD=?");
+    modem.says_octets("AT+CAD=0\r\n\r\nOK\r\n");
+    modem.answers("AT+CAD=1", "OK");
+    modem.answers("AT+PRECV=65534", "OK");
+    // What it hears on the channel only delays a frame.
+    modem.sends(publish_digits);
+    for (int busy = 0; busy < 8; ++busy) {
+        modem.answers("AT+PRECV=0", "OK");
+        modem.answers(psend, "AT_BUSY_ERROR");
+        CHECK(modem.departures().empty());
+        modem.passes(200ms);
+    }
+    modem.answers("AT+PRECV=0", "OK");
+    modem.answers(psend, "OK");
+    modem.says("+EVT:TXP2P DONE");
+    CHECK(modem.departures() == "1 left");
+}

@@ -20,11 +20,15 @@ namespace {
 struct Listener final : SerialPortHandler {
     void on_port_open() override { ++opened; }
     void on_port_closed(const std::string& reason) override { closed.push_back(reason); }
-    void on_octets(Bytes octets) override { input += as_text(octets); }
+    void on_octets(Bytes octets) override {
+        input += as_text(octets);
+        ++reads;
+    }
     void on_written() override { ++written; }
 
     int opened = 0;
     int written = 0;
+    int reads = 0;
     std::vector<std::string> closed;
     std::string input;
 };
@@ -42,6 +46,16 @@ struct Place {
             io.run_one_for(10ms);
         }
         return false;
+    }
+
+    /// The same for this time at the most.
+    template <class Condition>
+    void run_for(std::chrono::milliseconds time, Condition&& condition) {
+        const auto end = std::chrono::steady_clock::now() + time;
+        while (std::chrono::steady_clock::now() < end && !condition()) {
+            io.restart();
+            io.run_one_until(end);
+        }
     }
 
     boost::asio::io_context io;
@@ -90,6 +104,35 @@ TEST_CASE("octets cross a serial port both ways unchanged") {
     CHECK(place.listener.input == all);
     CHECK(line.take() == all);
     CHECK(place.listener.opened == 1);
+}
+
+TEST_CASE("a line that is never silent is read in larger pieces, a single message as it comes") {
+    PseudoTerminal line;
+    Place place(config_for(line.path()));
+    REQUIRE_FALSE(place.port.start());
+    REQUIRE(place.run_until([&] { return place.port.is_open(); }));
+    std::size_t sent = 0;
+    for (; sent < 8; ++sent) {
+        line.send("x");
+        REQUIRE(place.run_until([&] { return place.listener.input.size() > sent; }));
+    }
+    CHECK(place.listener.reads == 8);
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 200; ++i, ++sent) {
+        line.send("x");
+        const int reads = place.listener.reads;
+        place.run_for(1ms, [&] { return place.listener.reads > reads; });
+    }
+    REQUIRE(place.run_until([&] { return place.listener.input.size() == sent; }));
+    CHECK(place.listener.reads < 20 + (std::chrono::steady_clock::now() - begin) / 2ms);
+    // What waits can be asked for.
+    for (int i = 0; i < 20; ++i) {
+        line.send("x");
+        place.port.hurry();
+        place.io.restart();
+        place.io.poll();
+        CHECK(place.listener.input.size() == ++sent);
+    }
 }
 
 TEST_CASE("what was written before the end still arrives") {
