@@ -5,6 +5,7 @@
 #include "tools/node/small_random.hpp"
 
 #include <deque>
+#include <optional>
 
 namespace mqttsn::dongle {
 
