@@ -176,6 +176,11 @@ Result<PacketId> Client::unsubscribe(std::string_view filter, TimePoint now, Buf
     return request(Unsubscribe{0, {filter}, {}}, now, wire);
 }
 
+bool Client::awaits_acknowledge(PacketId packet_id) const noexcept {
+    return std::ranges::any_of(incoming_,
+                               [&](const Incoming& each) { return each.packet_id == packet_id && !each.acknowledged; });
+}
+
 void Client::acknowledge(PacketId packet_id, TimePoint now, Buffer& wire) {
     const auto found = find_incoming(packet_id);
     if (found == incoming_.end() || found->acknowledged) return;

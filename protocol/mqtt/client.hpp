@@ -150,6 +150,8 @@ public:
     /// The application has the message: appends PUBACK, or PUBREC (the rest of the QoS 2 handshake runs by itself).
     /// Ignored for ids that are not waiting for it (e.g. the session was lost meanwhile).
     void acknowledge(PacketId packet_id, TimePoint now, Buffer& wire);
+    /// Whether acknowledge() is still due for this id.
+    bool awaits_acknowledge(PacketId packet_id) const noexcept;
 
     /// Octets from the transport, in any split. Appends answers to `wire` and outcomes to `events`. Views in events
     /// point into `octets` or into the client; handle them before the next call.

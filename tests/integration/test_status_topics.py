@@ -114,8 +114,8 @@ class DeviceTopics(IntegrationTest):
         self.assertEqual(len(self.retained()), 2)
         gateway = self.start_gateway(self.broker, **ON)
         self.assertIsNone(self.told())
-        self.connected(gateway, "other")
         self.assertIsNone(self.told("mqttsn/barn/devices/other"))
+        self.connected(gateway, "other")
         self.assertEqual(self.told("mqttsn/barn/devices/other")["state"], "active")
 
     def test_a_broker_that_forgot_is_told_again_at_a_limited_rate(self):

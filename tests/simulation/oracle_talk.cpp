@@ -100,6 +100,7 @@ void Oracle::gateway_hears(int device, const std::string& route, const sn::Packe
             // With its id, also a client that is awake may ask from another address, and whether it is may be unknown.
             if (!std::get<sn::Pingreq>(packet).client_id.empty() && view.state != View::State::active &&
                 view.state != View::State::away) {
+                if (view.state == View::State::unknown) view.route_before = view.route;
                 view.route = route;
             }
             if (view.state == View::State::asleep) view.state = View::State::awake;
@@ -123,6 +124,7 @@ void Oracle::input_ends() {
     if (hearing_ == nullptr) return;
     hearing_->sleep_asked = false;
     hearing_->received_now = 0;
+    hearing_->route_before.reset();
     hearing_ = nullptr;
 }
 
@@ -196,6 +198,10 @@ void Oracle::says_reply(int device, View& view, const std::string& route, const 
         view.state = State::asleep;
     } else if (std::holds_alternative<sn::Disconnect>(packet)) {
         if (view.route != route) return;  // it moved, and is not known there
+        if (view.route_before && *view.route_before != route) {
+            view.route = *view.route_before;  // the gateway takes it for active at its old address
+            return;
+        }
         view.state = view.sleep_asked && view.state != State::away ? State::asleep : State::away;
         view.asked = false;
     }

@@ -135,6 +135,17 @@ void forget_packet_ids(Session& session) {
 
 namespace {
 
+// As above, for what came on earlier connections.
+void forget_earlier_packet_ids(Session& session, mqtt::PacketId reused) {
+    const mqtt::Client& client = session.upstream.client();
+    const auto is_earlier = [&](mqtt::PacketId id) { return id == reused || !client.awaits_acknowledge(id); };
+    session.deliveries.for_each([&](Delivery& delivery) {
+        if (is_earlier(delivery.packet_id)) delivery.packet_id = 0;
+    });
+    std::erase_if(session.interrupted,
+                  [&](const InterruptedDelivery& each) { return each.stored == 0 && is_earlier(each.packet_id); });
+}
+
 // The broker repeats what was on its way when the gateway stopped: the client must see its MsgId again.
 void continue_interrupted(Session& session, const mqtt::MessageReceived& message, Delivery& delivery) {
     const auto found = std::ranges::find(session.interrupted, message.packet_id, &InterruptedDelivery::packet_id);
@@ -150,7 +161,7 @@ void continue_interrupted(Session& session, const mqtt::MessageReceived& message
 }  // namespace
 
 void broker_publishes(Session& session, const mqtt::MessageReceived& message, Turn& turn) {
-    if (message.session_forgotten) forget_packet_ids(session);
+    if (message.session_forgotten) forget_earlier_packet_ids(session, message.packet_id);
     Delivery delivery;
     delivery.topic = message.topic;
     delivery.payload.assign(message.payload.begin(), message.payload.end());

@@ -158,7 +158,6 @@ TEST_CASE("frames that cannot be decoded are told apart by their cause") {
 
 TEST_CASE("links with signals tell the mean and the weakest of their devices") {
     Metrics metrics;
-    metrics.receive(octets({3, 0x01, 0}), Signal{-50, 9});  // of no client
     CHECK_THROWS(metrics.value("mqttsn_link_signal_devices", {{"link", Metrics::name_of_a}}));
     metrics.receive(octets({7, 0x04, 0x04, 0x01, 0, 60, 'd'}), Signal{-70, 9});
     metrics.receive(octets({7, 0x04, 0x04, 0x01, 0, 60, 'd'}), Signal{-80, 5});

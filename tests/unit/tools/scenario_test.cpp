@@ -111,7 +111,7 @@ TEST_CASE("errors in a scenario file name the file, the line, the key and what i
     CHECK_THAT(nodes("jitter = 1"), Contains("jitter"));
     CHECK_THAT(nodes("retain = 1"), Contains("retain: expected true or false"));
     CHECK_THAT(nodes("name = 1"), Contains("name: expected a text"));
-    CHECK_THAT(nodes("colour = 1"), StartsWith("barn.toml:2: [[nodes]] colour is unknown; known are count, echo"));
+    CHECK_THAT(nodes("colour = 1"), StartsWith("barn.toml:2: [[nodes]] colour is unknown; known are command_qos, count"));
     CHECK_THAT(error_of("[fleet]\nseeed = 1\n[[nodes]]\n"), Contains("[fleet] seeed is unknown"));
     CHECK_THAT(error_of("colour = 1\n[[nodes]]\n"),
                Contains("barn.toml:1: colour is unknown; known are faults, fleet, impairment, nodes"));
