@@ -88,7 +88,6 @@ void TopicRegistry::restore(sn::TopicId id, Entry entry) {
 void TopicRegistry::clear() noexcept {
     by_name_.clear();
     by_id_.clear();
-    last_ = 0;
     ++revision_;
 }
 

@@ -38,6 +38,7 @@ public:
     void unconfirm(sn::TopicId id) noexcept { set_confirmed(id, false); }
     /// After a CleanSession=0 CONNECT: the numbers stay, the client must hear them again (SN12-6.3-b).
     void unconfirm_all() noexcept;
+    /// Ids go on behind the last one: a late REGISTER of the session before must not give another name to one of this.
     void clear() noexcept;
 
     std::size_t size() const noexcept { return by_id_.size(); }

@@ -434,3 +434,22 @@ TEST_CASE("the outage of one client's connection is nobody else's", "[SN12-4.1-a
     other.expects(sn::Puback{0x6162, 3, ReturnCode::accepted});
     CHECK(t.talk.heard() == Lines{"c2: PUBLISH q1 ab "});
 }
+
+TEST_CASE("with MQTT 3.1 a broker that forgot is not told of messages that it sent before", "[SN12-6-q]") {
+    Talk talk(with_version(Version::v3_1));
+    const auto node = talk.device(1);
+    node.connects("c1", false);
+    node.subscribes("ab", Qos::at_least_once);
+    talk.broker_publishes("c1", "ab", "old", Qos::at_least_once, 1);
+    const auto old = std::get<sn::Publish>(node.next());
+    talk.broker_drops("c1");
+    talk.advance(2s);
+    talk.heard();
+    talk.broker_publishes("c1", "ab", "new", Qos::at_least_once, 1);
+    node.sends(sn::Puback{old.topic_id, old.msg_id, ReturnCode::accepted});
+    CHECK(talk.heard("c1").empty());
+    const auto fresh = std::get<sn::Publish>(node.next());
+    CHECK(as_text(fresh.data) == "new");
+    node.sends(sn::Puback{fresh.topic_id, fresh.msg_id, ReturnCode::accepted});
+    CHECK(talk.heard("c1") == Lines{"PUBACK"});
+}

@@ -84,6 +84,16 @@ TEST_CASE("REGISTER, SUBACK and gateway REGISTER agree on one id", "[SN12-6.5-c]
     }
 }
 
+TEST_CASE("topic ids go on after a clean CONNECT: a late REGISTER of the session before renames none",
+          "[SN12-6.3-d][SN12-6.5-e]") {
+    Talk talk;
+    const auto node = talk.device(1);
+    node.connects("c1");
+    const auto before = node.registers("a/b");
+    node.connects("c1");
+    CHECK(node.registers("c/d") == before + 1);
+}
+
 TEST_CASE("a full registry answers congestion and gives no id away", "[SN12-6.5-d][SN12-5.3.10-c]") {
     auto config = Talk::config();
     config.limits.topics_per_client = 2;

@@ -202,7 +202,7 @@ private:
         std::uint16_t keep_alive_s = 0;
         std::uint16_t sleep_s = 0;
         bool sleep_asked = false;  ///< the input being processed is DISCONNECT with a duration
-        std::optional<std::string> route_before;  ///< the one being processed is a PINGREQ that perhaps moves it
+        std::optional<std::string> route_before;  ///< while a PINGREQ that perhaps moved the client has no answer
 
         // will
         std::uint32_t will_wanted = 0;

@@ -100,7 +100,7 @@ void Oracle::gateway_hears(int device, const std::string& route, const sn::Packe
             // With its id, also a client that is awake may ask from another address, and whether it is may be unknown.
             if (!std::get<sn::Pingreq>(packet).client_id.empty() && view.state != View::State::active &&
                 view.state != View::State::away) {
-                if (view.state == View::State::unknown) view.route_before = view.route;
+                if (view.state == View::State::unknown && !view.route_before) view.route_before = view.route;
                 view.route = route;
             }
             if (view.state == View::State::asleep) view.state = View::State::awake;
@@ -124,7 +124,6 @@ void Oracle::input_ends() {
     if (hearing_ == nullptr) return;
     hearing_->sleep_asked = false;
     hearing_->received_now = 0;
-    hearing_->route_before.reset();
     hearing_ = nullptr;
 }
 
@@ -181,6 +180,7 @@ void Oracle::says_reply(int device, View& view, const std::string& route, const 
         view.state = State::active;
         view.clean = view.clean_wanted;
         view.route = route;
+        view.route_before.reset();
         hear_from(view);
         view.wills = view.wills_by_gateway = 0;
         view.has_ended = view.is_troubled = false;
@@ -192,13 +192,14 @@ void Oracle::says_reply(int device, View& view, const std::string& route, const 
         if (view.asked_type == sn::MsgType::register_) view.may_begin_anew = true;
     } else if (std::holds_alternative<sn::Pingresp>(packet)) {
         if (view.state == State::asleep) fail(fmt::format("PINGRESP to d{}, which did not ask", device));
+        view.route_before.reset();
         if (view.state != State::awake) return;
         if (view.asked)
             fail(fmt::format("PINGRESP to d{} before its answer to {}", device, sn::name_of(view.asked_type)));
         view.state = State::asleep;
     } else if (std::holds_alternative<sn::Disconnect>(packet)) {
         if (view.route != route) return;  // it moved, and is not known there
-        if (view.route_before && *view.route_before != route) {
+        if (view.state == State::unknown && view.route_before && *view.route_before != route) {
             view.route = *view.route_before;  // the gateway takes it for active at its old address
             return;
         }

@@ -2,6 +2,7 @@
 busy machines say the same as idle ones."""
 
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -16,6 +17,16 @@ SLACK = {"instructions": 10, "allocations": 0.01, "octets": 16}  # small figures
 # Only what the core does is counted; what prepares a case is written to a file of its own.
 CALLGRIND = ["valgrind", "--tool=callgrind", "--collect-atstart=no", "--toggle-collect=mqttsn::test::CoreRig::turn*",
              "--toggle-collect=*::part<*", "--dump-after=*::prepared(*", "--dump-after=*::measured(*"]
+
+
+def machine():
+    """What decides over instructions besides the source: figures of other compilers and libraries do not compare, nor
+    those of a processor for which the C library has other functions."""
+    compiler = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout.strip()
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    features = set(found[1].split()) if found else set()
+    vectors = [each for each in ("sse4_2", "avx2", "bmi2", "erms", "fsrm", "asimd") if each in features]
+    return f"{platform.machine()} {' '.join(vectors)}, g++ {compiler}, {' '.join(platform.libc_ver())}"
 
 
 def measure(program):
@@ -66,11 +77,15 @@ def as_table(figures, baseline):
 def check(program, accept):
     """The exit code: 1 when something costs over 10 % more than the baseline says. With `accept` the baseline is what
     is measured now."""
-    baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    kept = json.loads(BASELINE.read_text()) if BASELINE.exists() else {"machine": machine(), "figures": {}}
+    baseline = kept["figures"]
     figures = measure(program)
     print(as_table(figures, baseline))
     if accept:
-        BASELINE.write_text(json.dumps(figures, indent=1) + "\n")
+        BASELINE.write_text(json.dumps({"machine": machine(), "figures": figures}, indent=1) + "\n")
+        return 0
+    if kept["machine"] != machine():
+        print(f"Not compared: the baseline is of {kept['machine']}, this is {machine()}", file=sys.stderr)
         return 0
     worse = list(regressions(figures, baseline))
     for line in worse:
