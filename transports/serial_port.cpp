@@ -24,7 +24,6 @@ constexpr unsigned most_reads_in_a_row = 8;
 }  // namespace
 
 SerialPort::SerialPort(boost::asio::io_context& io, SerialPortConfig config, SerialPortHandler& handler)
-
     : io_(io),
       config_(std::move(config)),
       handler_(handler),

@@ -79,6 +79,10 @@ public:
     void touched(Session& session, Turn& turn) {
         if (session.dead) return;
         core.timers.update(session);
+        note(session, turn);
+    }
+    /// What the disk and who watches devices are to know of the change.
+    void note(Session& session, Turn& turn) {
         core.journal.note(session, core.store_failing, turn.out);
         link.touched(session, turn);
     }
@@ -256,8 +260,7 @@ void Gateway::State::timeout(Turn& turn) {
             core.timers.erase(*session);
         } else {
             core.timers.reschedule(*session);
-            core.journal.note(*session, core.store_failing, turn.out);
-            link.touched(*session, turn);
+            note(*session, turn);
         }
     }
 }

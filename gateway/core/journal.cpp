@@ -4,6 +4,15 @@
 
 namespace mqttsn::gateway {
 
+namespace {
+
+/// The image is what stands in the outbox from `begin` on.
+void put(const RecordKey& key, const Session& session, std::size_t begin, Outbox& out, bool lazy = false) {
+    out.store.push_back({StoreOp::Action::put, key, begin, out.octets.size() - begin, lazy, session.key});
+}
+
+}  // namespace
+
 void Journal::note(Session& session, bool store_failing, Outbox& out) {
     // A CONNECT that is being decided has changed nothing that a restart should bring back (SN12-6.3-h).
     if (!config_.durable || session.dead || session.state == ClientState::connecting) return;
@@ -17,12 +26,7 @@ void Journal::note(Session& session, bool store_failing, Outbox& out) {
         session.stored.doubts = doubts;
         const std::size_t begin = out.octets.size();
         append_session_image(session, config_, out.octets);
-        out.store.push_back({StoreOp::Action::put,
-                             {RecordKind::session, session.number, 0},
-                             begin,
-                             out.octets.size() - begin,
-                             lazy,
-                             session.key});
+        put({RecordKind::session, session.number, 0}, session, begin, out, lazy);
     }
     const std::size_t begin = out.octets.size();
     append_flow_image(session, config_, out.octets);
@@ -38,10 +42,6 @@ void Journal::note(Session& session, bool store_failing, Outbox& out) {
 }
 
 namespace {
-
-void put(const RecordKey& key, const Session& session, std::size_t begin, Outbox& out) {
-    out.store.push_back({StoreOp::Action::put, key, begin, out.octets.size() - begin, false, session.key});
-}
 
 // A message that comes back because its end was not written yet may come twice, as on any lossy link.
 void erase_later(const RecordKey& key, Outbox& out) {

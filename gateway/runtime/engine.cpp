@@ -155,7 +155,7 @@ void Engine::on_frame(const FrameInfo& info, Bytes frame) {
 }
 
 void Engine::on_batch_end() {
-    end_turn();
+    if (!poll_.is_telling()) end_turn();  // else once for all that is ready
 }
 
 void Engine::on_link_state(LinkId link, bool up, const std::string& reason) {

@@ -128,22 +128,21 @@ void complete(Session& session, const Delivery& delivery, Turn& turn) {
         turn.out, [&](mqtt::Client& client, Buffer& wire) { client.acknowledge(delivery.packet_id, turn.now, wire); });
 }
 
-void forget_packet_ids(Session& session) {
-    session.deliveries.for_each([](Delivery& delivery) { delivery.packet_id = 0; });
-    std::erase_if(session.interrupted, [](const InterruptedDelivery& each) { return each.stored == 0; });
-}
-
 namespace {
 
-// As above, for what came on earlier connections.
-void forget_earlier_packet_ids(Session& session, mqtt::PacketId reused) {
-    const mqtt::Client& client = session.upstream.client();
-    const auto is_earlier = [&](mqtt::PacketId id) { return id == reused || !client.awaits_acknowledge(id); };
+template <class Select>
+void forget_packet_ids_if(Session& session, const Select& select) {
     session.deliveries.for_each([&](Delivery& delivery) {
-        if (is_earlier(delivery.packet_id)) delivery.packet_id = 0;
+        if (select(delivery.packet_id)) delivery.packet_id = 0;
     });
     std::erase_if(session.interrupted,
-                  [&](const InterruptedDelivery& each) { return each.stored == 0 && is_earlier(each.packet_id); });
+                  [&](const InterruptedDelivery& each) { return each.stored == 0 && select(each.packet_id); });
+}
+
+// Those of earlier connections; one of them came back for another message.
+void forget_earlier_packet_ids(Session& session, mqtt::PacketId reused) {
+    const mqtt::Client& client = session.upstream.client();
+    forget_packet_ids_if(session, [&](mqtt::PacketId id) { return id == reused || !client.awaits_acknowledge(id); });
 }
 
 // The broker repeats what was on its way when the gateway stopped: the client must see its MsgId again.
@@ -159,6 +158,10 @@ void continue_interrupted(Session& session, const mqtt::MessageReceived& message
 }
 
 }  // namespace
+
+void forget_packet_ids(Session& session) {
+    forget_packet_ids_if(session, [](mqtt::PacketId) { return true; });
+}
 
 void broker_publishes(Session& session, const mqtt::MessageReceived& message, Turn& turn) {
     if (message.session_forgotten) forget_earlier_packet_ids(session, message.packet_id);
