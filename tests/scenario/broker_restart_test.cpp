@@ -11,9 +11,6 @@ using Reachable = Talk::Reachable;
 
 namespace {
 
-constexpr Qos q1 = Qos::at_least_once;
-constexpr Qos q2 = Qos::exactly_once;
-
 sn::Connect connect(const std::string& id) {
     return {false, false, sn::protocol_id, 0, id};
 }

@@ -8,13 +8,8 @@ using sn::ReturnCode;
 
 namespace {
 
-constexpr Qos q0 = Qos::at_most_once;
-constexpr Qos q1 = Qos::at_least_once;
-constexpr Qos q2 = Qos::exactly_once;
-
 gateway::Config keeping() {
-    gateway::Config config = Talk::config();
-    config.durable = true;
+    gateway::Config config = Talk::durable();
     config.sleep.custody = gateway::Custody::gateway;
     return config;
 }

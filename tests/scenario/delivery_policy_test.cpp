@@ -11,12 +11,8 @@ using Reachable = Talk::Reachable;
 
 namespace {
 
-constexpr Qos q0 = Qos::at_most_once;
-constexpr Qos q1 = Qos::at_least_once;
-
 gateway::Config with(std::vector<DeliveryPolicy> policies, DeliveryUp otherwise = DeliveryUp::broker) {
-    gateway::Config config = Talk::config();
-    config.durable = true;
+    gateway::Config config = Talk::durable();
     config.links[0].advertise = false;
     config.delivery.up = otherwise;
     config.delivery.policies = std::move(policies);

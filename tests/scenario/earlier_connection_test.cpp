@@ -19,6 +19,26 @@ gateway::Config with_inflight(std::size_t inflight, bool durable = false) {
     return config;
 }
 
+/// A client whose QoS 2 exchange with MsgId 1 is on its way to the broker when the gateway restarts.
+struct Interrupted {
+    /// The broker does not answer this packet from the restart on.
+    void restarts(std::set<PacketType> unanswered = {}) {
+        talk.hold = {PacketType::publish};
+        node.sends(publish(id, Qos::exactly_once, 1));
+        talk.session_present = true;
+        talk.hold = std::move(unanswered);
+        talk.crashes_and_restarts();
+        talk.advance(1ms);
+    }
+    Interrupted() {
+        node.connects("c1", false);
+        id = node.registers("a/b");
+    }
+    Talk talk{with_inflight(1, true)};
+    Device node = talk.device(1);
+    sn::TopicId id = 0;
+};
+
 }  // namespace
 
 TEST_CASE("QoS 2 exchanges that a client gave up with its connection make room for new ones", "[SN12-6.6-j]") {
@@ -44,45 +64,29 @@ TEST_CASE("QoS 2 exchanges that a client gave up with its connection make room f
 }
 
 TEST_CASE("an exchange of before the restart that nobody repeats is ended at the broker", "[SN12-6.6-j][SN12-6.12-f]") {
-    Talk talk(with_inflight(1, true));
-    const Device node = talk.device(1);
-    node.connects("c1", false);
-    const auto id = node.registers("a/b");
-    talk.hold = {PacketType::publish};
-    node.sends(publish(id, Qos::exactly_once, 1));
-    talk.session_present = true;
-    talk.hold = {};
-    talk.crashes_and_restarts();
-    talk.advance(1ms);
-    node.connects("c1", false);
-    talk.heard();
-    node.sends(publish(id, Qos::exactly_once, 2));
-    node.expects(sn::Pubrec{2});
+    Interrupted t;
+    t.restarts();
+    t.node.connects("c1", false);
+    t.talk.heard();
+    t.node.sends(publish(t.id, Qos::exactly_once, 2));
+    t.node.expects(sn::Pubrec{2});
     // Its packet id is free again, for the broker as well.
-    CHECK(talk.heard("c1") == Lines{"PUBREL", "PUBLISH q2 a/b x", "PUBREL"});
+    CHECK(t.talk.heard("c1") == Lines{"PUBREL", "PUBLISH q2 a/b x", "PUBREL"});
 }
 
 TEST_CASE("an exchange of before the restart that the gateway refuses to go on with makes room",
           "[SN12-6.6-j][SN12-6.12-f]") {
-    Talk talk(with_inflight(1, true));
-    const Device node = talk.device(1);
-    node.connects("c1", false);
-    const auto id = node.registers("a/b");
-    talk.hold = {PacketType::publish};
-    node.sends(publish(id, Qos::exactly_once, 1));
-    talk.session_present = true;
-    talk.hold = {PacketType::connect};
-    talk.crashes_and_restarts();
-    talk.advance(1ms);
-    sn::Publish repeated = publish(id, Qos::exactly_once, 1);
+    Interrupted t;
+    t.restarts({PacketType::connect});
+    sn::Publish repeated = publish(t.id, Qos::exactly_once, 1);
     repeated.dup = true;
-    node.sends(repeated);
-    node.expects(sn::Puback{id, 1, ReturnCode::congestion});
-    talk.hold = {};
-    talk.broker_drops("c1");
-    talk.advance(2s);
-    node.sends(publish(id, Qos::exactly_once, 2));
-    node.expects(sn::Pubrec{2});
+    t.node.sends(repeated);
+    t.node.expects(sn::Puback{t.id, 1, ReturnCode::congestion});
+    t.talk.hold = {};
+    t.talk.broker_drops("c1");
+    t.talk.advance(2s);
+    t.node.sends(publish(t.id, Qos::exactly_once, 2));
+    t.node.expects(sn::Pubrec{2});
 }
 
 TEST_CASE("without its state the gateway gives no id again that the client may remember", "[SN12-6.12-f]") {
@@ -121,37 +125,21 @@ TEST_CASE("subscriptions are renewed also when the connection broke before the b
 }
 
 TEST_CASE("PUBREL ends an exchange of before the restart that nobody repeats", "[SN12-6.6-h][SN12-6.12-f]") {
-    Talk talk(with_inflight(1, true));
-    const Device node = talk.device(1);
-    node.connects("c1", false);
-    const auto id = node.registers("a/b");
-    node.sends(publish(id, Qos::exactly_once, 1));
-    node.expects(sn::Pubrec{1});
-    node.sends(sn::Pubrel{1});
-    CHECK(node.discards() == 1);  // PUBCOMP is lost
-    talk.hold = {PacketType::publish};
-    node.sends(publish(id, Qos::exactly_once, 1));  // a copy that comes late
-    talk.session_present = true;
-    talk.hold = {};
-    talk.crashes_and_restarts();
-    talk.advance(1ms);
-    talk.heard();
-    node.sends(sn::Pubrel{1});
-    node.expects(sn::Pubcomp{1});
-    CHECK(talk.heard("c1") == Lines{"PUBREL"});
+    Interrupted t;
+    t.node.sends(publish(t.id, Qos::exactly_once, 1));
+    t.node.expects(sn::Pubrec{1});
+    t.node.sends(sn::Pubrel{1});
+    CHECK(t.node.discards() == 1);  // PUBCOMP is lost
+    t.restarts();                   // after a copy that comes late
+    t.talk.heard();
+    t.node.sends(sn::Pubrel{1});
+    t.node.expects(sn::Pubcomp{1});
+    CHECK(t.talk.heard("c1") == Lines{"PUBREL"});
 }
 
 TEST_CASE("after a restart a client that begins anew is not blocked by what it gave up", "[SN12-6.6-j][SN12-6.12-f]") {
-    Talk talk(with_inflight(1, true));
-    const Device node = talk.device(1);
-    node.connects("c1", false);
-    const auto id = node.registers("a/b");
-    talk.hold = {PacketType::publish};
-    node.sends(publish(id, Qos::exactly_once, 1));
-    talk.session_present = true;
-    talk.hold = {};
-    talk.crashes_and_restarts();
-    talk.advance(1ms);
-    node.sends(publish(id, Qos::exactly_once, 2));  // no CONNECT: it has noticed nothing
-    node.expects(sn::Pubrec{2});
+    Interrupted t;
+    t.restarts();
+    t.node.sends(publish(t.id, Qos::exactly_once, 2));  // no CONNECT: it has noticed nothing
+    t.node.expects(sn::Pubrec{2});
 }

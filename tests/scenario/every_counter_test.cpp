@@ -10,10 +10,6 @@ using sn::TopicIdType;
 
 namespace {
 
-constexpr Qos q0 = Qos::at_most_once;
-constexpr Qos q1 = Qos::at_least_once;
-constexpr Qos q2 = Qos::exactly_once;
-
 /// What any gateway of this test has counted so far.
 using Reached = std::set<std::string, std::less<>>;
 
@@ -150,8 +146,7 @@ void topics_that_clients_refuse(Reached& reached) {
 }
 
 void clients_that_sleep(Reached& reached) {
-    auto config = Talk::config();
-    config.durable = true;
+    auto config = Talk::durable();
     config.sleep = {gateway::Custody::gateway, false};
     Sleeper t(State::asleep, config);
     t.message("refused a place");
@@ -168,8 +163,7 @@ void clients_that_sleep(Reached& reached) {
 }
 
 void messages_in_the_store(Reached& reached) {
-    auto config = Talk::config();
-    config.durable = true;
+    auto config = Talk::durable();
     config.delivery.up = gateway::DeliveryUp::store;
     config.delivery.max_age = 600s;
     config.limits.reconnects_per_second = 1;

@@ -10,10 +10,6 @@ using sn::ReturnCode;
 
 namespace {
 
-constexpr Qos q0 = Qos::at_most_once;
-constexpr Qos q1 = Qos::at_least_once;
-constexpr Qos q2 = Qos::exactly_once;
-
 gateway::Config with_queue(std::size_t messages, std::size_t octets = 1U << 20) {
     auto config = Talk::config();
     config.limits.queue_messages = messages;

@@ -8,10 +8,6 @@ using sn::TopicIdType;
 
 namespace {
 
-constexpr Qos q0 = Qos::at_most_once;
-constexpr Qos q1 = Qos::at_least_once;
-constexpr Qos q2 = Qos::exactly_once;
-
 ReturnCode rejection() {
     return static_cast<ReturnCode>(GENERATE(0x02, 0x03, 0x04, 0xFF));
 }

@@ -8,10 +8,6 @@ using sn::TopicIdType;
 
 namespace {
 
-constexpr Qos q0 = Qos::at_most_once;
-constexpr Qos q1 = Qos::at_least_once;
-constexpr Qos q2 = Qos::exactly_once;
-
 gateway::Config with_packet_limit(std::size_t octets) {
     auto config = Talk::config();
     config.links.front().max_frame = octets;

@@ -10,19 +10,13 @@ using sn::TopicIdType;
 
 namespace {
 
-gateway::Config durable() {
-    gateway::Config config = Talk::config();
-    config.durable = true;
-    return config;
-}
-
 sn::Publish publish(sn::TopicId id, Qos qos, sn::MsgId msg_id, bool dup = false) {
     return {.dup = dup, .qos = qos, .topic_id = id, .msg_id = msg_id, .data = as_bytes("x")};
 }
 
 /// A client with a kept session and one registered topic, on disk.
 struct Known {
-    explicit Known(gateway::Config config = durable(), bool clean = false) : talk(std::move(config)) {
+    explicit Known(gateway::Config config = Talk::durable(), bool clean = false) : talk(std::move(config)) {
         node.connects("c1", clean);
         id = node.registers("a/b");
         talk.heard();
@@ -59,7 +53,7 @@ std::size_t records(const Talk& talk, RecordKind kind) {
 
 TEST_CASE("after a restart a client publishes on with its topic ids and is told nothing", "[SN12-6.12-f]") {
     const bool clean = GENERATE(false, true);
-    Known t(durable(), clean);
+    Known t(Talk::durable(), clean);
     t.restart(!clean);
     t.node.expects_nothing();
     CHECK(t.talk.heard("c1") == Lines{std::string("CONNECT c1 ") + (clean ? "clean" : "keep")});
@@ -84,7 +78,7 @@ TEST_CASE("without a store a restart makes every client unknown", "[SN12-6.12-f]
 }
 
 TEST_CASE("CONNACK, REGACK, SUBACK and the answer to DISCONNECT wait for the disk", "[SN12-6.12-f]") {
-    Talk talk(durable());
+    Talk talk(Talk::durable());
     const Device node = talk.device(1);
     talk.disk_holds = true;
     const auto answers_after_commit = [&](const sn::Packet& request) {
@@ -154,7 +148,7 @@ TEST_CASE("subscriptions are made again when the broker forgot them", "[SN12-6.1
 }
 
 TEST_CASE("a stored will is armed again after a restart", "[SN12-6.12-f][SN12-6.3-f]") {
-    Talk talk(durable());
+    Talk talk(Talk::durable());
     const Device node = talk.device(1);
     node.connects_with_will("c1", false);
     talk.heard();
@@ -351,7 +345,7 @@ TEST_CASE("an orderly end with a store says nothing to the clients and keeps wil
 }
 
 TEST_CASE("a session that ended leaves nothing on disk", "[SN12-6.3-j][SN12-6.12-f]") {
-    Known t(durable(), true);
+    Known t(Talk::durable(), true);
     CHECK(records(t.talk, RecordKind::session) == 1);
     t.node.disconnects();
     CHECK(t.talk.disk().empty());
@@ -387,7 +381,7 @@ TEST_CASE("a damaged record costs its client a new CONNECT and nothing else", "[
 }
 
 TEST_CASE("broker connections come back at a limited pace", "[SN12-6.12-f]") {
-    gateway::Config config = durable();
+    gateway::Config config = Talk::durable();
     config.limits.reconnects_per_second = 10;
     Talk talk(config);
     for (std::uint8_t i = 1; i <= 20; ++i)
@@ -402,7 +396,7 @@ TEST_CASE("broker connections come back at a limited pace", "[SN12-6.12-f]") {
 }
 
 TEST_CASE("a client whose link is not configured any more comes back by another", "[SN12-6.12-f]") {
-    gateway::Config config = durable();
+    gateway::Config config = Talk::durable();
     config.links.push_back(config.links.front());
     config.links[1].name = "second";
     Talk talk(config);

@@ -8,10 +8,6 @@ using sn::ReturnCode;
 
 namespace {
 
-constexpr Qos q0 = Qos::at_most_once;
-constexpr Qos q1 = Qos::at_least_once;
-constexpr Qos q2 = Qos::exactly_once;
-
 /// The payload of the next frame, a PUBLISH, which is acknowledged as its QoS asks.
 std::string takes(const Sleeper& t) {
     const auto packet = std::get<sn::Publish>(t.node.next());

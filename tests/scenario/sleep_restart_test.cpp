@@ -8,8 +8,7 @@ using gateway::RecordKind;
 namespace {
 
 gateway::Config durable() {
-    gateway::Config config = Talk::config();
-    config.durable = true;
+    gateway::Config config = Talk::durable();
     config.unix_time_at_zero = std::chrono::seconds(1'700'000'000);
     return config;
 }

@@ -7,10 +7,6 @@ using sn::ReturnCode;
 
 namespace {
 
-constexpr Qos q0 = Qos::at_most_once;
-constexpr Qos q1 = Qos::at_least_once;
-constexpr Qos q2 = Qos::exactly_once;
-
 sn::Connect connect(bool will, bool clean = false) {
     return {will, clean, sn::protocol_id, Sleeper::keep_alive_s, "c1"};
 }

@@ -11,12 +11,6 @@ using sn::ReturnCode;
 
 namespace {
 
-gateway::Config durable() {
-    gateway::Config config = Talk::config();
-    config.durable = true;
-    return config;
-}
-
 bool renews(Talk& talk) {
     const Lines heard = talk.heard("c1");
     return std::ranges::count(heard, "SUBSCRIBE q2 s/1") != 0;
@@ -34,7 +28,7 @@ void broker_forgets(Talk& talk) {
 
 TEST_CASE("a connection that only let a will appear is no proof that the broker has the subscriptions",
           "[SN12-6.12-e][SN12-6.4-g]") {
-    Sleeper t(GENERATE(false, true) ? durable() : Talk::config());
+    Sleeper t(GENERATE(false, true) ? Talk::durable() : Talk::config());
     t.node.sends(sn::WillMsgUpd{as_bytes("new")});
     t.node.expects(sn::WillMsgResp{ReturnCode::accepted});
     t.talk.reachable = Talk::Reachable::refused;
@@ -54,7 +48,7 @@ TEST_CASE("a connection that only let a will appear is no proof that the broker 
 
 TEST_CASE("killed before the broker confirmed the renewed subscriptions, the gateway renews them once more",
           "[SN12-6.12-f]") {
-    Sleeper t(durable());
+    Sleeper t(Talk::durable());
     t.talk.hold.insert(PacketType::subscribe);
     broker_forgets(t.talk);
     REQUIRE(renews(t.talk));
@@ -69,7 +63,7 @@ TEST_CASE("killed before the broker confirmed the renewed subscriptions, the gat
 
 TEST_CASE("killed between CONNECT and CONNACK, the gateway does not take a present session for its own",
           "[SN12-6.12-f]") {
-    Sleeper t(durable());
+    Sleeper t(Talk::durable());
     t.talk.hold.insert(PacketType::connect);
     broker_forgets(t.talk);
     t.talk.crashes_and_restarts();
@@ -80,7 +74,7 @@ TEST_CASE("killed between CONNECT and CONNACK, the gateway does not take a prese
 }
 
 TEST_CASE("a broker that is away makes no record per attempt", "[SN12-6.12-e]") {
-    Sleeper t(durable());
+    Sleeper t(Talk::durable());
     t.talk.reachable = Talk::Reachable::refused;
     t.talk.broker_drops("c1");
     t.talk.advance(1s);
@@ -90,7 +84,7 @@ TEST_CASE("a broker that is away makes no record per attempt", "[SN12-6.12-e]") 
 }
 
 TEST_CASE("after a restart the first connection of a client that was away renews its subscriptions", "[SN12-6.12-f]") {
-    Sleeper t(State::disconnected, durable());
+    Sleeper t(State::disconnected, Talk::durable());
     t.talk.crashes_and_restarts();
     t.node.connects("c1", false);
     CHECK(renews(t.talk));

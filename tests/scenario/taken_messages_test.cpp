@@ -11,8 +11,7 @@ using Reachable = Talk::Reachable;
 namespace {
 
 gateway::Config with_store() {
-    gateway::Config config = Talk::config();
-    config.durable = true;
+    gateway::Config config = Talk::durable();
     config.delivery.up = gateway::DeliveryUp::store;
     return config;
 }

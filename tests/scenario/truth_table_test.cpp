@@ -11,9 +11,6 @@ using sn::ReturnCode;
 
 namespace {
 
-constexpr Qos q1 = Qos::at_least_once;
-constexpr Qos q2 = Qos::exactly_once;
-
 enum class Broker { up, away, gateway_killed };
 enum class Told { nothing, safe, try_later };
 enum class Place { device, store, broker };
@@ -61,8 +58,7 @@ constexpr Cell down[] = {
 };
 
 gateway::Config config_of(const Cell& cell) {
-    gateway::Config config = Talk::config();
-    config.durable = true;
+    gateway::Config config = Talk::durable();
     if (cell.by_store) config.delivery.up = DeliveryUp::store;
     if (cell.by_store) config.sleep.custody = Custody::gateway;
     return config;

@@ -10,12 +10,6 @@ using sn::ReturnCode;
 
 namespace {
 
-gateway::Config durable() {
-    gateway::Config config = Talk::config();
-    config.durable = true;
-    return config;
-}
-
 bool has(const Lines& lines, const std::string& line) {
     return std::ranges::count(lines, line) != 0;
 }
@@ -51,7 +45,7 @@ TEST_CASE("a sleeper whose broker connection is given up is there: its attempt e
 
 TEST_CASE("a new session of a client does not overtake the end of the one before, which waits for the disk",
           "[SN12-6.4-g][SN12-6.12-f]") {
-    Talk talk(durable());
+    Talk talk(Talk::durable());
     const auto node = talk.device(1);
     node.connects_with_will("c1", true);
     talk.heard();

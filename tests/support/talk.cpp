@@ -190,6 +190,12 @@ gateway::Config Talk::config() {
     return config;
 }
 
+gateway::Config Talk::durable() {
+    gateway::Config durable = config();
+    durable.durable = true;
+    return durable;
+}
+
 Talk::Talk(gateway::Config config) : config_(std::move(config)) {
     make_gateway();
     gateway_->start(now_, out_);

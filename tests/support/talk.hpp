@@ -17,6 +17,10 @@
 
 namespace mqttsn::test {
 
+inline constexpr Qos q0 = Qos::at_most_once;
+inline constexpr Qos q1 = Qos::at_least_once;
+inline constexpr Qos q2 = Qos::exactly_once;
+
 using namespace std::chrono_literals;
 using Lines = std::vector<std::string>;
 
@@ -71,6 +75,8 @@ class Talk : private gateway::OutputGate::Exit {
 public:
     /// Timers of the specification, one UDP-like link, a broker that accepts everything.
     static gateway::Config config();
+    /// The same with a store.
+    static gateway::Config durable();
 
     explicit Talk(gateway::Config config = Talk::config());
     /// Fails the test when a device was sent something that it did not expect.
