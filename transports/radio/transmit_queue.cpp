@@ -1,6 +1,7 @@
 #include "transports/radio/transmit_queue.hpp"
 
 #include "protocol/sn/forwarder.hpp"
+#include "protocol/sn/v12_codec.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -40,6 +41,17 @@ std::optional<sn::MsgType> type_of(Bytes message) noexcept {
 
 bool is_publish(Bytes message) noexcept {
     return type_of(message) == sn::MsgType::publish && message.size() > type_index(message) + 1;
+}
+
+/// The MsgId of a PUBLISH with QoS 2 or of its PUBREL.
+std::optional<sn::MsgId> exactly_once_id(Bytes message, sn::MsgType wanted) noexcept {
+    if (type_of(message) != wanted) return std::nullopt;
+    const auto packet = sn::decode(message);
+    if (!packet) return std::nullopt;
+    if (const auto* release = std::get_if<sn::Pubrel>(&*packet)) return release->msg_id;
+    const auto* publish = std::get_if<sn::Publish>(&*packet);
+    if (publish == nullptr || publish->qos != Qos::exactly_once) return std::nullopt;
+    return publish->msg_id;
 }
 
 TransmitClass class_of(Bytes message) noexcept {
@@ -142,6 +154,22 @@ bool TransmitQueue::make_room(std::size_t node, std::size_t size, TransmitClass 
     }
 }
 
+// PUBREL would overtake a repeated PUBLISH that waits, and to its receiver that would be another message (SN 6.13).
+void TransmitQueue::drop_released(std::size_t node, Bytes message, std::vector<FrameToken>& dropped) {
+    const auto released = exactly_once_id(message, sn::MsgType::pubrel);
+    if (!released) return;
+    for (std::size_t index = 0; index < nodes_[node].waiting.size();) {
+        const Waiting& each = nodes_[node].waiting[index];
+        if (exactly_once_id(peel(each.frame).message, sn::MsgType::publish) != released) {
+            ++index;
+            continue;
+        }
+        dropped.push_back(each.token);
+        ++counters_.duplicates;
+        erase({node, index});
+    }
+}
+
 TransmitQueue::Pushed TransmitQueue::push(const OutgoingFrame& frame, TimePoint now, std::vector<FrameToken>& dropped) {
     const Buffer key = key_of(frame);
     auto node = std::ranges::find(nodes_, key, &Node::key);
@@ -154,6 +182,7 @@ TransmitQueue::Pushed TransmitQueue::push(const OutgoingFrame& frame, TimePoint 
     const std::size_t size = frame.frame.size();
     const Bytes message = peel(frame.frame).message;
     const TransmitClass rank = class_of(message);
+    if (node != nodes_.end()) drop_released(static_cast<std::size_t>(node - nodes_.begin()), message, dropped);
     if (node == nodes_.end()) node = nodes_.insert(nodes_.end(), Node{key, {}, 0});
     const auto index = static_cast<std::size_t>(node - nodes_.begin());
     const bool can_fit = size <= std::min(limits_.octets, limits_.octets_per_node);

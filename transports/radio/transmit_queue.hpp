@@ -28,7 +28,7 @@ struct TransmitLimits {
 
 struct TransmitCounters {
     std::uint64_t queued = 0;
-    std::uint64_t duplicates = 0;  ///< the same frame was waiting already
+    std::uint64_t duplicates = 0;  ///< the same frame was waiting already, or its PUBREL came
     std::uint64_t refused = 0;     ///< no room, and nothing less important to drop
     std::uint64_t displaced = 0;   ///< dropped to make room
     std::uint64_t expired = 0;     ///< dropped because nobody wants them so late
@@ -37,7 +37,8 @@ struct TransmitCounters {
 
 /// A node is an address of the link together with the node ids of the forwarder headers; broadcasts are a node of
 /// their own. Within a node and class frames keep their order. PINGRESP and DISCONNECT neither overtake nor are
-/// overtaken by any frame of their node: a sleeping node stops listening after them (SN 6.14).
+/// overtaken by any frame of their node: a sleeping node stops listening after them (SN 6.14). A PUBREL drops the
+/// repeated PUBLISH with its MsgId that still waits: it has arrived, and behind PUBREL it would count as new (SN 6.13).
 class TransmitQueue {
 public:
     explicit TransmitQueue(TransmitLimits limits = {}) : limits_(limits) {}
@@ -99,6 +100,7 @@ private:
     const Waiting* find_same(const Node& node, const OutgoingFrame& frame) const noexcept;
     std::optional<Place> find_victim(TransmitClass rank, std::optional<std::size_t> only_node) const noexcept;
     bool make_room(std::size_t node, std::size_t size, TransmitClass rank, std::vector<FrameToken>& dropped);
+    void drop_released(std::size_t node, Bytes message, std::vector<FrameToken>& dropped);
     void erase(Place place);
     void remove_idle_nodes();
 

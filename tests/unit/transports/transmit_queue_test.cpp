@@ -138,6 +138,20 @@ TEST_CASE("a retransmission is not queued while the first copy waits") {
     CHECK(queue.takes(6, publish_1_dup));
 }
 
+TEST_CASE("PUBREL does not overtake a repeated PUBLISH of its message, but ends it", "[SN12-6.13-a]") {
+    const auto* publish_2_dup = "08 0C C0 00 01 00 08 41";
+    const auto* pubrel = "04 10 00 08";
+    Queue queue;
+    CHECK(queue.takes(1, "08 0C 40 00 01 00 09 41"));
+    CHECK(queue.takes(2, publish_2_dup));
+    CHECK(queue.takes(3, publish_2_dup, 2));
+    CHECK(queue.takes(4, "08 0C 20 00 01 00 08 42"));  // QoS 1 has no PUBREL
+    CHECK(queue.takes(5, pubrel));
+    CHECK(queue.dropped == Tokens{2});
+    CHECK(queue.queue.counters().duplicates == 1);
+    CHECK(queue.drain() == Tokens{5, 3, 1, 4});
+}
+
 TEST_CASE("two equal readings with QoS 0 are two messages") {
     Queue queue;
     CHECK(queue.takes(1, publish_0));
