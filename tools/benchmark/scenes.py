@@ -1,12 +1,14 @@
 """What `mqttsn bench` does not do: latency against direct MQTT, bursts, and a start with stored sessions. Plain sockets
 and octets, so that little else is measured."""
 
+import json
 import select
 import socket
 import statistics
 import struct
 import sys
 import time
+import urllib.request
 
 PATIENCE = 10  # seconds for any single answer
 TOPIC = b"bench/scene"
@@ -167,3 +169,32 @@ def restart(bed, directory, sessions):
     for each in fleet:
         each.socket.close()
     return {"sessions": sessions, "seconds": round(seconds, 3)}
+
+
+def stored(bed, directory, http_port, clients, messages, commit_interval, synchronous):
+    """QoS 1 messages that are acknowledged when they are on disk, one outstanding per client."""
+    directory.mkdir()
+    config = directory / "gateway.toml"
+    config.write_text(f"""
+[gateway]
+state_dir = "{directory}"
+[delivery]
+up = "store"
+replay_per_second = 1000000
+[store]
+commit_interval = "{commit_interval}"
+synchronous = "{synchronous}"
+[http]
+listen = "127.0.0.1:{http_port}"
+""")
+    bed.start_gateway("--config", config)
+
+    def commits():
+        with urllib.request.urlopen(f"http://127.0.0.1:{http_port}/api/v1/status", timeout=PATIENCE) as page:
+            return json.load(page)["store"]["commits"]
+
+    before = commits()
+    result = bed.bench("up", "-q", 1, "--clients", clients, "--in-flight", clients, "--messages", messages)["messages"]
+    return {"commit_interval": commit_interval, "synchronous": synchronous, "clients": clients,
+            "per_second": result["per_second"], "commits_per_second": (commits() - before) / result["seconds"],
+            "gateway_cpu_us": result["gateway_cpu_us_per_message"], "acknowledged_us": result["acknowledged_us"]}
