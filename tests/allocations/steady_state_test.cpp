@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace steady_state_test {
+
 using namespace mqttsn;
 using test::CoreRig;
 
@@ -78,3 +80,5 @@ TEST_CASE("A client that is connected and silent needs less than 2 KiB of the he
     rig.add_clients(many);
     CHECK(test::allocations().octets - before < std::int64_t{2048 * many});
 }
+
+}  // namespace steady_state_test

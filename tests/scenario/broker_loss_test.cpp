@@ -1,6 +1,8 @@
 // What becomes of a client when its broker connection goes: at rest, and at each stage of an exchange (SN 6.12, 6.13).
 #include "tests/support/talk.hpp"
 
+namespace broker_loss_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -453,3 +455,5 @@ TEST_CASE("with MQTT 3.1 a broker that forgot is not told of messages that it se
     node.sends(sn::Puback{fresh.topic_id, fresh.msg_id, ReturnCode::accepted});
     CHECK(talk.heard("c1") == Lines{"PUBACK"});
 }
+
+}  // namespace broker_loss_test

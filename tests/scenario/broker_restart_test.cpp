@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+namespace broker_restart_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -156,3 +158,5 @@ TEST_CASE("QoS 2 down through a broker that lost its sessions: the client's exch
     t.node.sends(sn::Pubcomp{2});
     CHECK(t.talk.heard("c1") == Lines{"PUBREC", "PUBCOMP"});
 }
+
+}  // namespace broker_restart_test

@@ -1,6 +1,8 @@
 // SN 6.2: connection setup.
 #include "tests/support/talk.hpp"
 
+namespace connect_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -392,3 +394,5 @@ TEST_CASE("clients without id get one when that is switched on", "[SN12-5.3.1-b]
     talk.device(3).sends(sn::Connect{false, false, sn::protocol_id, 60, ""});
     talk.device(3).expects(sn::Connack{ReturnCode::not_supported});
 }
+
+}  // namespace connect_test

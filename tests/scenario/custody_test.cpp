@@ -1,6 +1,8 @@
 // sleep.custody = "gateway": messages for sleeping clients are in the gateway's store, and the broker was told.
 #include "tests/scenario/sleeper.hpp"
 
+namespace custody_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using gateway::RecordKind;
@@ -337,3 +339,5 @@ TEST_CASE("without its record a delivery whose exchange is on disk is left out",
     t.wakes();
     t.node.expects(sn::Pingresp{});
 }
+
+}  // namespace custody_test

@@ -1,6 +1,8 @@
 // [[delivery.policy]]: which messages of devices go into the store. And the pace at which they leave it.
 #include "tests/support/talk.hpp"
 
+namespace delivery_policy_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using gateway::DeliveryPolicy;
@@ -212,3 +214,5 @@ TEST_CASE("what comes behind a backlog waits for it", "[SN12-6.12-e]") {
     CHECK(t.published().back() == "PUBLISH q1 t fresh");
     CHECK(t.kept() == 0);
 }
+
+}  // namespace delivery_policy_test

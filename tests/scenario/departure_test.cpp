@@ -3,6 +3,8 @@
 
 #include <set>
 
+namespace departure_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 
@@ -204,3 +206,5 @@ TEST_CASE("on a channel without carrier sense T_retry varies within bounds", "[S
     }
     CHECK(times.size() > 5);
 }
+
+}  // namespace departure_test

@@ -2,6 +2,8 @@
 #include "gateway/core/device_status.hpp"
 #include "tests/support/talk.hpp"
 
+namespace device_status_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 
@@ -259,3 +261,5 @@ TEST_CASE("any client id makes one level of a topic, and comes back from it") {
     CHECK(client_id_of("%2") == "%2");
     CHECK(client_id_of("%zz%2") == "%zz%2");
 }
+
+}  // namespace device_status_test

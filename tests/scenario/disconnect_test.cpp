@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+namespace disconnect_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -440,3 +442,5 @@ TEST_CASE("DISCONNECT before the broker decided follows the CONNECT there, so th
     node.expects(sn::Disconnect{});
     CHECK(talk.heard("c1") == Lines{"CONNECT c1 clean will w/t gone q0", "DISCONNECT", "CLOSE"});
 }
+
+}  // namespace disconnect_test

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+namespace discovery_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::ReturnCode;
@@ -314,3 +316,5 @@ TEST_CASE("without discovery the gateway says nothing of itself, and all else wo
     talk.device(2).sends(sn::Publish{.qos = Qos::minus_one, .type = sn::TopicIdType::short_name, .topic_id = 0x6162});
     CHECK(talk.heard("gw") == Lines{"PUBLISH q0 ab "});
 }
+
+}  // namespace discovery_test

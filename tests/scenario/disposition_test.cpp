@@ -1,6 +1,8 @@
 // SN 5.3 and 5.4 seen from outside: flags, reserved values, and messages that are of no use.
 #include "tests/scenario/octet_talk.hpp"
 
+namespace disposition_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -340,3 +342,5 @@ TEST_CASE("a client in its handshake is not disturbed by other messages", "[SN12
     node.expects(sn::Connack{});
     CHECK(talk.counters().unexpected == 3);
 }
+
+}  // namespace disposition_test

@@ -1,6 +1,8 @@
 // What a client, or the broker, still remembers of an earlier connection, and the gateway does not.
 #include "tests/support/talk.hpp"
 
+namespace earlier_connection_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -143,3 +145,5 @@ TEST_CASE("after a restart a client that begins anew is not blocked by what it g
     t.node.sends(publish(t.id, Qos::exactly_once, 2));  // no CONNECT: it has noticed nothing
     t.node.expects(sn::Pubrec{2});
 }
+
+}  // namespace earlier_connection_test

@@ -3,6 +3,8 @@
 #include "tests/scenario/downlink.hpp"
 #include "tests/scenario/sleeper.hpp"
 
+namespace every_counter_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::ReturnCode;
@@ -239,3 +241,5 @@ TEST_CASE("every cause for which a frame cannot be decoded is counted apart", "[
     for (std::size_t i = 0; i < counts.size(); ++i)
         CHECK(counts[i] == (i + 1 == static_cast<std::size_t>(error) ? 1 : 0));
 }
+
+}  // namespace every_counter_test

@@ -3,6 +3,8 @@
 #include "tests/support/talk.hpp"
 #include "tools/node/client.hpp"
 
+namespace faults_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 
@@ -157,3 +159,5 @@ TEST_CASE("a node that breaks the rules harms nobody else, and is welcome once i
         talk.device(culprit.port()).discards();
     }
 }
+
+}  // namespace faults_test

@@ -3,6 +3,8 @@
 
 #include "protocol/sn/forwarder.hpp"
 
+namespace forwarder_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -379,3 +381,5 @@ TEST_CASE("a frame limit counts the encapsulation", "[SN12-5.2.1-i][SN12-5.5-f]"
     CHECK(talk.counters().deliveries_too_long == 1);
     CHECK(talk.heard() == Lines{"c1: PUBACK"});
 }
+
+}  // namespace forwarder_test

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <random>
 
+namespace frame_form_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -403,3 +405,5 @@ TEST_CASE("random octets do no harm, and nobody else notices", "[SN12-5.2.1-k][S
     for (std::uint8_t each = 1; each <= 5; ++each)
         talk.device(each).discards();
 }
+
+}  // namespace frame_form_test

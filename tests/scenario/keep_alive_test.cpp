@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+namespace keep_alive_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -483,3 +485,5 @@ TEST_CASE("a client that falls silent in the middle of a handshake leaves nothin
     node.sends(sn::Pingreq{});
     node.expects(sn::Disconnect{});
 }
+
+}  // namespace keep_alive_test

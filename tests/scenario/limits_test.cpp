@@ -1,6 +1,8 @@
 // Every table, queue and rate has a bound; what happens at it.
 #include "tests/support/talk.hpp"
 
+namespace limits_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -382,3 +384,5 @@ TEST_CASE("two gateways cannot bounce DISCONNECTs", "[SN12-5.4.21-d]") {
     }
     CHECK(bounces == 1);
 }
+
+}  // namespace limits_test

@@ -1,6 +1,8 @@
 // SN 6.6, 6.8, 7.1: PUBLISH from the client.
 #include "tests/support/talk.hpp"
 
+namespace publish_in_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -375,3 +377,5 @@ TEST_CASE("the gateway keeps its own connection alive", "[SN12-7.1-a][SN12-6.11-
     talk.advance(31s);
     CHECK(talk.heard() == Lines{"gw: ABORT", "gw: CONNECT gw clean"});
 }
+
+}  // namespace publish_in_test

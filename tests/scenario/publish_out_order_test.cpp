@@ -1,6 +1,8 @@
 // SN 6.10, 6.13: one message at a time, repeated until the client answers or is given up.
 #include "tests/scenario/downlink.hpp"
 
+namespace publish_out_order_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::ReturnCode;
@@ -277,3 +279,5 @@ TEST_CASE("replies are never repeated by a timer", "[SN12-6.13-d]") {
     talk.advance(200s);
     node.expects_nothing();
 }
+
+}  // namespace publish_out_order_test

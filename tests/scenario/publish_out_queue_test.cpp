@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+namespace publish_out_queue_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -375,3 +377,5 @@ TEST_CASE("after UNSUBACK nothing on the name is sent but a PUBLISH in transmiss
         CHECK(t.talk.heard() == completed_q2);
     }
 }
+
+}  // namespace publish_out_queue_test

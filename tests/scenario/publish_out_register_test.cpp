@@ -1,6 +1,8 @@
 // SN 6.10: which id a delivery uses, and how the client learns it or refuses it.
 #include "tests/scenario/downlink.hpp"
 
+namespace publish_out_register_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::ReturnCode;
@@ -400,3 +402,5 @@ TEST_CASE("a name that cannot get an id is dropped, completed at the broker and 
     CHECK(t.talk.heard() == Lines{"c1: PUBACK"});
     CHECK(t.talk.counters().topics_limit == 1);
 }
+
+}  // namespace publish_out_register_test

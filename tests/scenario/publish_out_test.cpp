@@ -1,6 +1,8 @@
 // SN 6.10: one delivery, from the broker's PUBLISH to the client's last acknowledgement.
 #include "tests/scenario/downlink.hpp"
 
+namespace publish_out_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::ReturnCode;
@@ -391,3 +393,5 @@ TEST_CASE("the gateway's MsgIds run through 1 to 65535, past the outstanding one
     t.node.sends(t.expects_register("a/b"));
     t.node.expects(again(delivery(announced.topic_id, "x", q1, 2)));
 }
+
+}  // namespace publish_out_test

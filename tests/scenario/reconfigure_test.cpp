@@ -1,6 +1,8 @@
 // What an operator changes while the gateway runs (SIGHUP): nobody is disconnected.
 #include "tests/support/talk.hpp"
 
+namespace reconfigure_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::ReturnCode;
@@ -145,3 +147,5 @@ TEST_CASE("the rates of a reload hold from the next frame on", "[SN12-6.1-f][SN1
         CHECK(t.talk->counters().disconnects_suppressed == 3);
     }
 }
+
+}  // namespace reconfigure_test

@@ -1,6 +1,8 @@
 // SN 6.5, 6.7, 7.3: topic ids.
 #include "tests/support/talk.hpp"
 
+namespace register_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -294,3 +296,5 @@ TEST_CASE("short names are two octets in the TopicId field", "[SN12-6.7-g][SN12-
     talk.broker_publishes("c1", "abc", "x");
     CHECK(std::get<sn::Register>(node.next()).topic_name == "abc");
 }
+
+}  // namespace register_test

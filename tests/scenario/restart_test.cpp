@@ -1,6 +1,8 @@
 // SN12-6.12-f: with a store, a restart of the gateway is invisible to the devices.
 #include "tests/support/talk.hpp"
 
+namespace restart_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using gateway::RecordKind;
@@ -417,3 +419,5 @@ TEST_CASE("a client whose link is not configured any more comes back by another"
     moved.connects("c1", false);
     CHECK(moved.registers("a/b") == id);
 }
+
+}  // namespace restart_test

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+namespace retransmission_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -465,3 +467,5 @@ TEST_CASE("each listener has its packet limit, the encapsulation included", "[SN
     node.sends(sn::Puback{delivered.topic_id, delivered.msg_id, ReturnCode::accepted});
     CHECK(talk.counters().deliveries_too_long == 1);
 }
+
+}  // namespace retransmission_test

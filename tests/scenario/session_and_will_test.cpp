@@ -1,6 +1,8 @@
 // SN 6.3 and 6.4: clean session, will, and will updates.
 #include "tests/support/talk.hpp"
 
+namespace session_and_will_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -354,3 +356,5 @@ TEST_CASE("unusable wills are refused", "[SN12-5.4.7-c][SN12-5.3.12-a]") {
         CHECK(next_connect(talk) == "CONNECT c1 keep will w/t gone q0");
     }
 }
+
+}  // namespace session_and_will_test

@@ -1,6 +1,8 @@
 // What happens between a waking PINGREQ and its PINGRESP (SN 6.14): order, bounds, pace.
 #include "tests/scenario/sleeper.hpp"
 
+namespace sleep_drain_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -402,3 +404,5 @@ TEST_CASE("CONNECT with CleanSession=1 from sleep forgets messages, subscription
     t.talk.advance(50s);
     t.node.expects_nothing();
 }
+
+}  // namespace sleep_drain_test

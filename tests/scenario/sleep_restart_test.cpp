@@ -1,6 +1,8 @@
 // Deadlines of sleeping clients and of kept sessions go by the wall clock: a restart does not make them longer.
 #include "tests/scenario/sleeper.hpp"
 
+namespace sleep_restart_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using gateway::RecordKind;
@@ -153,3 +155,5 @@ TEST_CASE("a client that should have woken while the gateway was down gets its f
     t.talk.crashes_and_restarts(105s);
     expects_lost_after(t, 660s);
 }
+
+}  // namespace sleep_restart_test

@@ -1,6 +1,8 @@
 // The transition table of SN 6.14, one test per row; whatever is sent beside what is expected fails the test.
 #include "tests/scenario/sleeper.hpp"
 
+namespace sleep_table_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::ReturnCode;
@@ -471,3 +473,5 @@ TEST_CASE("the broker connection lost for longer than the grace time in every st
         t.expects_gone();
     }
 }
+
+}  // namespace sleep_table_test

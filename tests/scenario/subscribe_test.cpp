@@ -1,6 +1,8 @@
 // SN 6.9: SUBSCRIBE and UNSUBSCRIBE.
 #include "tests/support/talk.hpp"
 
+namespace subscribe_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -279,3 +281,5 @@ TEST_CASE("shared subscriptions pass as they are", "[SN12-6-l]") {
     t.node.expects(sn::Suback{Qos::at_most_once, 0, 5, ReturnCode::accepted});
     CHECK(t.talk.heard() == Lines{"c1: SUBSCRIBE q0 $share/g/a/#"});
 }
+
+}  // namespace subscribe_test

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+namespace subscription_doubt_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -92,3 +94,5 @@ TEST_CASE("after a restart the first connection of a client that was away renews
     t.node.connects("c1", false);
     CHECK_FALSE(renews(t.talk));
 }
+
+}  // namespace subscription_doubt_test

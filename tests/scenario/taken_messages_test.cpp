@@ -1,6 +1,8 @@
 // delivery.up = "store": a client's message is safe with the gateway before the broker has it.
 #include "tests/support/talk.hpp"
 
+namespace taken_messages_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using gateway::RecordKind;
@@ -362,3 +364,5 @@ TEST_CASE("while a client is asked for its will, what it left behind opens no br
     t.node.expects(sn::Connack{ReturnCode::accepted});
     CHECK(t.talk.heard("c1") == Lines{"CONNECT c1 keep will w/t gone q0", "PUBLISH q1 a/b one"});
 }
+
+}  // namespace taken_messages_test

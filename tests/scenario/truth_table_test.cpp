@@ -1,6 +1,8 @@
 // The truth table of README: who is told what, and where the message is, in every cell; and what becomes of it.
 #include "tests/scenario/sleeper.hpp"
 
+namespace truth_table_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using gateway::Custody;
@@ -228,3 +230,5 @@ TEST_CASE("truth table: messages for devices", "[SN12-6.10-s][SN12-6.10-t][SN12-
         t.node.expects(sn::Pingresp{});
     }
 }
+
+}  // namespace truth_table_test

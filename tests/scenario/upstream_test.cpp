@@ -1,6 +1,8 @@
 // SN 4.1 and the translation to MQTT.
 #include "tests/support/talk.hpp"
 
+namespace upstream_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -432,3 +434,5 @@ TEST_CASE("whatever reason a broker gives, the client sees one of four codes", "
         CHECK((suback.at(7) == std::byte{1} || suback.at(7) == std::byte{3}));
     }
 }
+
+}  // namespace upstream_test

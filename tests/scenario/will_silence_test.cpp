@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+namespace will_silence_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -80,3 +82,5 @@ TEST_CASE("an updated will that finds no room among unacknowledged messages goes
     t.talk.advance(60s);
     CHECK(t.talk.heard("c1").empty());
 }
+
+}  // namespace will_silence_test

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace output_gate_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 
@@ -61,3 +63,5 @@ TEST_CASE("a broker connection that has too much waiting for the disk is given u
     world.gate.committed(1, world);
     CHECK(world.upstream.size() == 2);
 }
+
+}  // namespace output_gate_test

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace predefined_topics_test {
+
 using namespace mqttsn::gateway;
 
 TEST_CASE("a client's own predefined id wins over a pattern, a pattern over the gateway-wide one", "[SN12-6.7-e]") {
@@ -30,3 +32,5 @@ TEST_CASE("client patterns know * and ?") {
     CHECK_FALSE(fits_pattern("?", ""));
     CHECK_FALSE(fits_pattern("abc", "abcd"));
 }
+
+}  // namespace predefined_topics_test

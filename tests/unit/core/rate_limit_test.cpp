@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace rate_limit_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace std::chrono_literals;
@@ -38,3 +40,5 @@ TEST_CASE("sources are limited one by one, in bounded memory", "[SN12-5.4.21-d]"
     CHECK(limit.allow(source(3), start + 10s));
     CHECK(limit.allow(source(1), start + 11s));
 }
+
+}  // namespace rate_limit_test

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace subscriptions_test {
+
 using namespace mqttsn;
 using gateway::Subscriptions;
 
@@ -55,3 +57,5 @@ TEST_CASE("of too many rejected names the oldest is forgotten") {
     CHECK(list.is_suppressed("two"));
     CHECK(list.is_suppressed("three"));
 }
+
+}  // namespace subscriptions_test

@@ -4,6 +4,8 @@
 
 #include <deque>
 
+namespace timer_heap_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace std::chrono_literals;
@@ -67,3 +69,5 @@ TEST_CASE("postponing a deadline leaves the heap alone") {
     heap.reschedule(session);
     CHECK(session.heap_deadline == at(20s));
 }
+
+}  // namespace timer_heap_test

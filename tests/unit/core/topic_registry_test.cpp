@@ -4,6 +4,8 @@
 
 #include <set>
 
+namespace topic_registry_test {
+
 using namespace mqttsn;
 using gateway::TopicRegistry;
 using Origin = TopicRegistry::Origin;
@@ -95,3 +97,5 @@ TEST_CASE("confirmation is per connection, the numbers stay", "[SN12-6.3-b][SN12
     CHECK_FALSE(topics.is_confirmed(id));
     CHECK(topics.find(id)->name == "a");
 }
+
+}  // namespace topic_registry_test

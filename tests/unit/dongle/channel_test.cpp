@@ -2,6 +2,8 @@
 #include "tools/dongle/channel.hpp"
 #include "tests/unit/dongle/bench.hpp"
 
+namespace channel_test {
+
 using namespace mqttsn;
 using namespace mqttsn::dongle;
 using std::chrono::milliseconds;
@@ -80,3 +82,5 @@ TEST_CASE("one station that listens spares the others, unless the air is said to
     crowded.transmit(1, 0, connect, milliseconds(50), 1, start);
     CHECK(crowded.transmit(2, 0, connect, milliseconds(50), 1, start, true) == start + milliseconds(50));
 }
+
+}  // namespace channel_test

@@ -2,6 +2,8 @@
 #include "tools/dongle/line_code.hpp"
 #include "tests/unit/dongle/bench.hpp"
 
+namespace line_code_test {
+
 using namespace mqttsn;
 using namespace mqttsn::dongle;
 using dongle::to_hex;
@@ -112,3 +114,5 @@ TEST_CASE("raw passes over what cannot be a message of a gateway, and gives up a
     CHECK(frames == std::vector<Buffer>{advertise, hex("0217")});
     CHECK(code.errors() >= 3);
 }
+
+}  // namespace line_code_test

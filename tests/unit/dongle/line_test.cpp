@@ -2,6 +2,8 @@
 #include "tools/dongle/line.hpp"
 #include "tests/unit/dongle/bench.hpp"
 
+namespace line_test {
+
 using namespace mqttsn;
 using namespace mqttsn::dongle;
 
@@ -69,3 +71,5 @@ TEST_CASE("a cut line forgets what was on its way", "[dongle]") {
     CHECK(line.waiting() == 0);
     CHECK_FALSE(line.next_timeout());
 }
+
+}  // namespace line_test

@@ -2,6 +2,8 @@
 #include "tests/unit/dongle/bench.hpp"
 #include "tools/dongle/lora_modem.hpp"
 
+namespace modem_test {
+
 using namespace mqttsn;
 using namespace mqttsn::dongle;
 using std::chrono::milliseconds;
@@ -231,3 +233,5 @@ TEST_CASE("a RAK modem that listens first is busy while somebody sends", "[dongl
     modem.pass(seconds(1));
     CHECK(modem.answer("AT+PSEND=" + to_node_2) == "OK\n");
 }
+
+}  // namespace modem_test

@@ -2,6 +2,8 @@
 #include "tests/unit/dongle/bench.hpp"
 #include "tools/dongle/line_code.hpp"
 
+namespace stream_test {
+
 using namespace mqttsn;
 using namespace mqttsn::dongle;
 using std::chrono::milliseconds;
@@ -153,3 +155,5 @@ TEST_CASE("an aquila bridge passes messages on with the quality of their link", 
     REQUIRE(frames.size() == 1);
     CHECK(dongle::to_hex(Bytes(frames[0]).subspan(2)) == "11FE0117000C0C210011007EC0DB7D1300");
 }
+
+}  // namespace stream_test

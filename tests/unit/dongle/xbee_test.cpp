@@ -1,6 +1,8 @@
 // The simulated XBee, against the frames of its manual.
 #include "tests/unit/dongle/bench.hpp"
 
+namespace xbee_test {
+
 using namespace mqttsn;
 using namespace mqttsn::dongle;
 using std::chrono::milliseconds;
@@ -192,3 +194,5 @@ TEST_CASE("an XBee in transparent mode can be talked into API mode", "[dongle]")
     xbee.host("7E 00 04 08 51 41 50 15");
     CHECK(xbee.said() == compact("7E 00 06 88 51 41 50 00 02 93"));
 }
+
+}  // namespace xbee_test

@@ -5,6 +5,8 @@
 
 #include <array>
 
+namespace mqtt_client_connect_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::ClientError;
@@ -257,3 +259,5 @@ TEST_CASE("every error of the client says what is wrong") {
         CHECK(make_error_code(static_cast<ClientError>(value)).message() != "unknown error");
     CHECK(boost::system::error_code(0x7F, mqtt::client_category()).message() == "unknown error");
 }
+
+}  // namespace mqtt_client_connect_test

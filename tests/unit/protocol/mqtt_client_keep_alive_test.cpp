@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace mqtt_client_keep_alive_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 
@@ -105,3 +107,5 @@ TEST_CASE("the Server Keep Alive of the broker wins until the next connection") 
     REQUIRE(talk.connect(true, accepted_5) == "connected");
     CHECK(talk.client.next_timeout() == talk.now + 60s);
 }
+
+}  // namespace mqtt_client_keep_alive_test

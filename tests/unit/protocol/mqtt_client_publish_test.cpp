@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace mqtt_client_publish_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::ClientError;
@@ -253,3 +255,5 @@ TEST_CASE("when every packet id is taken the client says so") {
     CHECK(talk.hears("90 03 1234 00") == "subscribed 4660");
     CHECK(talk.publish(Qos::at_least_once).value() == 0x1234);
 }
+
+}  // namespace mqtt_client_publish_test

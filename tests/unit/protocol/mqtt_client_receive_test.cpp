@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace mqtt_client_receive_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::Version;
@@ -183,3 +185,5 @@ TEST_CASE("a packet id of a QoS 2 message that comes back without DUP is another
     CHECK(talk.hears(qos2) == "message 5 q2 a=x");
     CHECK(talk.sent().empty());
 }
+
+}  // namespace mqtt_client_receive_test

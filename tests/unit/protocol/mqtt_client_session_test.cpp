@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace mqtt_client_session_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::Version;
@@ -223,3 +225,5 @@ TEST_CASE("the Receive Maximum counts what this connection brought, not what an 
     CHECK(talk.hears("3A 06 0001 61 0001 00").empty());  // the application still has it
     CHECK(talk.hears("32 06 0001 61 0003 00") == broke_protocol);
 }
+
+}  // namespace mqtt_client_session_test

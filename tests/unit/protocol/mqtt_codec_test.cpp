@@ -9,6 +9,8 @@
 #include <array>
 #include <set>
 
+namespace mqtt_codec_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PacketType;
@@ -318,3 +320,5 @@ TEST_CASE("the errors of the MQTT codec say what is wrong") {
     CHECK(make_error_code(mqtt::CodecError::malformed).message() == "malformed MQTT packet");
     CHECK(make_error_code(mqtt::CodecError::packet_too_large).message() == "MQTT packet too large");
 }
+
+}  // namespace mqtt_codec_test

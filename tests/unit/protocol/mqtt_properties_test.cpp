@@ -8,6 +8,8 @@
 #include <array>
 #include <string>
 
+namespace mqtt_properties_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::PropertyId;
@@ -212,3 +214,5 @@ TEST_CASE("versions before 5 write no properties") {
     mqtt::encode(Version::v3_1_1, packet, out);
     CHECK(to_hex(out) == "3003000161");
 }
+
+}  // namespace mqtt_properties_test

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace mqtt_stream_parser_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using mqtt::CodecError;
@@ -180,3 +182,5 @@ TEST_CASE("an error is given again until reset") {
     CHECK(parser.next().has_error());
     CHECK(parser.next().has_error());
 }
+
+}  // namespace mqtt_stream_parser_test

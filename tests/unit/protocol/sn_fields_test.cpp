@@ -7,6 +7,8 @@
 
 #include <array>
 
+namespace sn_fields_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::MsgType;
@@ -181,3 +183,5 @@ TEST_CASE("any octet replaced by any value is refused or gives a message that is
         }
     }
 }
+
+}  // namespace sn_fields_test

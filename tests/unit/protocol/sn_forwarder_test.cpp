@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace sn_forwarder_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::CodecError;
@@ -160,3 +162,5 @@ TEST_CASE("any octet of an encapsulation replaced by any value is refused or reb
         }
     }
 }
+
+}  // namespace sn_forwarder_test

@@ -7,6 +7,8 @@
 
 #include <set>
 
+namespace sn_header_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::CodecError;
@@ -221,3 +223,5 @@ TEST_CASE("every error of the codec says what is wrong") {
     CHECK(messages.size() == static_cast<std::size_t>(CodecError::too_long));
     CHECK(boost::system::error_code(0x7F, sn::codec_category()).message() == "unknown error");
 }
+
+}  // namespace sn_header_test

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <functional>
 
+namespace sn_messages_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using sn::CodecError;
@@ -319,3 +321,5 @@ TEST_CASE("the reference vectors of the checklist are in the table") {
     CHECK(std::ranges::find(forwarder_vectors(), hex("05 FE 00 0A 0B 02 17"), &ForwarderVector::octets) !=
           forwarder_vectors().end());
 }
+
+}  // namespace sn_messages_test

@@ -5,6 +5,8 @@
 
 #include <string>
 
+namespace topic_test {
+
 using namespace mqttsn;
 
 namespace {
@@ -202,3 +204,5 @@ TEST_CASE("a name matches itself and # and its own levels as +") {
         CHECK_FALSE(matches(name + "/+", name));
     }
 }
+
+}  // namespace topic_test

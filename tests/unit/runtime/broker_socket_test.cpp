@@ -10,6 +10,8 @@
 #include <deque>
 #include <optional>
 
+namespace broker_socket_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace std::chrono_literals;
@@ -324,3 +326,5 @@ TEST_CASE("abort() closes at once, whatever the socket is doing, and tells nobod
     CHECK(place.opened == 0);
     CHECK(place.closed.empty());
 }
+
+}  // namespace broker_socket_test

@@ -2,6 +2,8 @@
 
 #include "tests/unit/runtime/temporary_file.hpp"
 
+namespace command_line_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using Catch::Matchers::Contains;
@@ -116,3 +118,5 @@ TEST_CASE("what only prints ends with code 0") {
     CHECK(output_of({"--help-config"}) == describe_settings());
     CHECK(output_of({"--check-config"}) == "configuration ok\n");
 }
+
+}  // namespace command_line_test

@@ -15,6 +15,8 @@
 #include <csignal>
 #include <fstream>
 
+namespace database_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace mqttsn::gateway::test;
@@ -380,3 +382,5 @@ TEST_CASE("a commit that finds no room changes nothing and may be tried again") 
     REQUIRE(database.commit(Script().put(message_key(1, 1), std::string(20000, 'x'))));
     CHECK(load(database).size() == 2);
 }
+
+}  // namespace database_test

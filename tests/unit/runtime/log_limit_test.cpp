@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace log_limit_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace std::chrono_literals;
@@ -40,3 +42,5 @@ TEST_CASE("more devices than the memory holds are never silenced for good") {
         CHECK(limit.judge("node-" + std::to_string(i), start).pass);
     CHECK(limit.judge("first", start).pass);
 }
+
+}  // namespace log_limit_test

@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <stdexcept>
 
+namespace metrics_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace std::chrono_literals;
-using test::MetricFamily;
-using test::parse_exposition;
+using mqttsn::test::MetricFamily;
+using mqttsn::test::parse_exposition;
 
 namespace {
 
@@ -223,3 +225,5 @@ TEST_CASE("the strict reader refuses what the format forbids") {
     CHECK_THROWS_AS(parse_exposition("# HELP a b\n# TYPE a counter\na 1\n"), std::runtime_error);
     CHECK_THROWS_AS(parse_exposition("# TYPE a gauge\na 1\n"), std::runtime_error);
 }
+
+}  // namespace metrics_test

@@ -5,6 +5,8 @@
 
 #include <set>
 
+namespace reload_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using Names = std::vector<std::string>;
@@ -93,3 +95,5 @@ TEST_CASE("every key is either taken over or compared") {
     CHECK(sections == std::set<std::string>{"broker", "limits", "log", "[topic]"});
     CHECK(take_over(running, completed()) == Names{});
 }
+
+}  // namespace reload_test

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+namespace settings_serial_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace std::chrono_literals;
@@ -191,3 +193,5 @@ TEST_CASE("what is wrong with --serial is told") {
     CHECK(refusal_of({"--serial", "/dev/a,link=foo"}).find("--serial /dev/a,link=foo: [[serial]] link = \"foo\"") == 0);
     CHECK(refusal_of({"--serial", ","}).find("needs device") != std::string::npos);
 }
+
+}  // namespace settings_serial_test

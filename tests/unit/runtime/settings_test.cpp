@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+namespace settings_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace mqttsn::gateway::test;
@@ -314,3 +316,5 @@ TEST_CASE("a wrong type is told with line, key and what is allowed") {
         CHECK_THAT(errors[0], Contains(key.name + ": expected " + key.expects));
     }
 }
+
+}  // namespace settings_test

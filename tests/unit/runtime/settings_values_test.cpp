@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+namespace settings_values_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace mqttsn::gateway::test;
@@ -295,3 +297,5 @@ TEST_CASE("a policy that cannot work is told") {
                Contains("did you mean topics?"));
     CHECK_THAT(error_of("[delivery]\npolicy = 3\n"), Contains("write [[delivery.policy]]"));
 }
+
+}  // namespace settings_values_test

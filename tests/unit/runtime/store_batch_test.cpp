@@ -6,6 +6,8 @@
 
 #include <random>
 
+namespace store_batch_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace mqttsn::gateway::test;
@@ -133,3 +135,5 @@ TEST_CASE("a cleared batch gives a mountain of memory back") {
     CHECK(batch.weight() == 0);
     CHECK(batch.octets.capacity() <= 1U << 20);
 }
+
+}  // namespace store_batch_test

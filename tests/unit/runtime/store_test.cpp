@@ -15,6 +15,8 @@
 #include <csignal>
 #include <fstream>
 
+namespace store_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace mqttsn::gateway::test;
@@ -431,3 +433,5 @@ TEST_CASE("durable publishes per second of 1000 clients", "[.bench]") {
                     static_cast<double>(c.pages_written * 4096) / static_cast<double>(published)));
     CHECK(c.failures == 0);
 }
+
+}  // namespace store_test

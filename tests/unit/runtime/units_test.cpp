@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace units_test {
+
 using namespace mqttsn;
 using namespace mqttsn::gateway;
 using namespace std::chrono_literals;
@@ -52,3 +54,5 @@ TEST_CASE("sizes are read with their unit") {
     INFO(wrong);
     CHECK_FALSE(parse_octets(wrong).has_value());
 }
+
+}  // namespace units_test

@@ -8,6 +8,8 @@
 
 #include <array>
 
+namespace bench_arrivals_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using namespace mqttsn::tools::benchmark;
@@ -147,3 +149,5 @@ TEST_CASE("options that make no sense are told apart") {
     options.pid = 0x3FFFFFFF;
     CHECK(check(options).value_or("").find("no such process") != std::string::npos);
 }
+
+}  // namespace bench_arrivals_test

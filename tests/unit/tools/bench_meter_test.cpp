@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <random>
 
+namespace bench_meter_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools::benchmark;
 
@@ -115,3 +117,5 @@ TEST_CASE("a search in which nothing holds ends") {
     CHECK(search.best() == 0);
     CHECK(trials < 20);
 }
+
+}  // namespace bench_meter_test

@@ -8,6 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace capture_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using Catch::Matchers::Contains;
@@ -239,3 +241,5 @@ TEST_CASE("ports choose datagrams by either end") {
         CHECK_FALSE(PortFilter::parse({text}).has_value());
     }
 }
+
+}  // namespace capture_test

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+namespace client_connect_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 
@@ -412,3 +414,5 @@ TEST_CASE("T_retry varies where nodes share a channel, within bounds and by the 
     CHECK(times_of(1) == times);
     CHECK(times_of(2) != times);
 }
+
+}  // namespace client_connect_test

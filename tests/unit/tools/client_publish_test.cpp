@@ -5,6 +5,8 @@
 
 #include <set>
 
+namespace client_publish_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 
@@ -347,3 +349,5 @@ TEST_CASE("a message does not pass an earlier one, not even behind a request of 
     node.publish("a", "3", Qos::at_least_once);
     CHECK(node.sent() == Texts{"SUBSCRIBE q0 #2 s"});
 }
+
+}  // namespace client_publish_test

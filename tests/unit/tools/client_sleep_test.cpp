@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace client_sleep_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 
@@ -192,3 +194,5 @@ TEST_CASE("a gateway that does not know the waking client gets CONNECT", "[SN12C
     node.receives(sn::Disconnect{});
     CHECK(node.sent() == Texts{"CONNECT clean 60 s node"});
 }
+
+}  // namespace client_sleep_test

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace client_subscribe_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 
@@ -156,3 +158,5 @@ TEST_CASE("QoS 2 deliveries reach the application once until PUBREL", "[SN12C-6.
     node.delivers(Qos::exactly_once, 7, 50, "y");
     CHECK(node.events() == Texts{"received q2 t: y"});
 }
+
+}  // namespace client_subscribe_test

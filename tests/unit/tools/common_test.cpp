@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
 
+namespace common_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using Catch::Matchers::Contains;
@@ -195,3 +197,5 @@ TEST_CASE("return codes are told in words") {
     CHECK_THAT(text_of(sn::ReturnCode::not_supported), Contains("not supported"));
     CHECK(text_of(static_cast<sn::ReturnCode>(0x42)) == "code 66");
 }
+
+}  // namespace common_test

@@ -7,6 +7,8 @@
 
 #include <set>
 
+namespace discovery_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 
@@ -264,3 +266,5 @@ TEST_CASE("what is no discovery message, or names no address, changes nothing") 
     CHECK(node.discovery.gateways().empty());
     CHECK(node.events().empty());
 }
+
+}  // namespace discovery_test

@@ -12,10 +12,13 @@
 #include <cstdlib>
 #include <filesystem>
 
+namespace dongle_link_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using test::hex;
 using test::to_hex;
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -169,3 +172,5 @@ TEST_CASE("shares are written as people think of them", "[dongle]") {
     for (const auto* wrong : {"", "1/0", "3/2", "1/", "/500", "x", "-1/5", "200%"})
         CHECK_FALSE(parse_share(wrong));
 }
+
+}  // namespace dongle_link_test

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace duration_test {
+
 using mqttsn::tools::parse_duration;
 using namespace std::chrono_literals;
 
@@ -20,3 +22,5 @@ TEST_CASE("other texts are no times") {
     const std::string text = GENERATE("", "s", "-1", "1x", "1 s", "1s ", "inf", "nan", "1e3", "1000000d", "1ss");
     CHECK_FALSE(parse_duration(text).has_value());
 }
+
+}  // namespace duration_test

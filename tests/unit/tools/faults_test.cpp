@@ -12,6 +12,8 @@
 #include <set>
 #include <string>
 
+namespace faults_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 using Catch::Matchers::Contains;
@@ -239,3 +241,5 @@ TEST_CASE("faults are found by name, and listed") {
         CHECK_THAT(list, Contains(std::string(each.name)));
     CHECK_THAT(list, Contains("SN12C-6.13-b") && Contains("SN12C-6.13-c"));
 }
+
+}  // namespace faults_test

@@ -8,6 +8,8 @@
 #include <map>
 #include <set>
 
+namespace fleet_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using namespace std::chrono_literals;
@@ -207,3 +209,5 @@ TEST_CASE("a message without acknowledgement counts as lost when the patience is
     CHECK(report.lost > 0);
     CHECK(report.totals.acknowledged == 0);
 }
+
+}  // namespace fleet_test

@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace forwarder_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 
@@ -76,3 +78,5 @@ TEST_CASE("a node may leave when it hears what it gets") {
     forwarder.receive(from_gateway(0, "b", sn::Pingresp{}));
     CHECK(heard == 1);
 }
+
+}  // namespace forwarder_test

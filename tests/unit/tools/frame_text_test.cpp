@@ -9,6 +9,8 @@
 
 #include <map>
 
+namespace frame_text_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using Catch::Matchers::Contains;
@@ -213,3 +215,5 @@ TEST_CASE("hex is read in the forms that people write") {
     }
     CHECK(parse_hex(to_hex(octets)) == octets);
 }
+
+}  // namespace frame_text_test

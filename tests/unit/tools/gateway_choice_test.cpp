@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace gateway_choice_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 
@@ -49,3 +51,5 @@ TEST_CASE("without gateways there is nothing to choose") {
     GatewayChoice choice;
     CHECK(id_of(choice.next({})) == 0);
 }
+
+}  // namespace gateway_choice_test

@@ -8,6 +8,8 @@
 
 #include <string>
 
+namespace impairment_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 using namespace std::chrono_literals;
@@ -250,3 +252,5 @@ TEST_CASE("what was done to the frames of many nodes adds up") {
     CHECK(sum.ways[0].frames == 20);
     CHECK(sum.ways[0].lost == one.way(Direction::up).lost + two.way(Direction::up).lost);
 }
+
+}  // namespace impairment_test

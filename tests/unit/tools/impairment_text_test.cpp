@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace impairment_text_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using namespace std::chrono_literals;
@@ -60,3 +62,5 @@ TEST_CASE("a rule without a meaning says what is wrong with it") {
     CHECK_THAT(parse_impairment_rule("delay").error, Contains("has a time"));
     CHECK_THAT(parse_impairment_rule("lose 200ms").error, Contains("has a time"));
 }
+
+}  // namespace impairment_text_test

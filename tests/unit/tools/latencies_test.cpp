@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace latencies_test {
+
 using mqttsn::Duration;
 using mqttsn::tools::Latencies;
 using namespace std::chrono_literals;
@@ -33,3 +35,5 @@ TEST_CASE("without times there are no percentiles, impossible times do no harm")
     CHECK(latencies.percentile(0.5) == 0us);
     CHECK(latencies.max() == Duration::max());
 }
+
+}  // namespace latencies_test

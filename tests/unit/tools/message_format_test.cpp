@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <ctime>
 
+namespace message_format_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using Catch::Matchers::Contains;
@@ -69,3 +71,5 @@ TEST_CASE("gateways as JSON have id, address, source, period and age") {
     CHECK(to_json({gateway}, now) == std::string(begin) + R"(900,"age_s":2E0}])");
     CHECK(to_json(std::vector<node::KnownGateway>{}, now) == "[]");
 }
+
+}  // namespace message_format_test

@@ -7,6 +7,8 @@
 #include <array>
 #include <set>
 
+namespace node_link_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using boost::asio::ip::udp;
@@ -166,3 +168,5 @@ TEST_CASE("a gateway is found by address, one that cannot be resolved is named")
     CHECK_FALSE(missing.endpoint.has_value());
     CHECK(missing.error.find(too_long) != std::string::npos);
 }
+
+}  // namespace node_link_test

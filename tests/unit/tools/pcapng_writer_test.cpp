@@ -8,6 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace pcapng_writer_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using Catch::Matchers::Contains;
@@ -160,3 +162,5 @@ TEST_CASE("a file that cannot be written says why") {
     full.flush();
     CHECK_THAT(full.error(), Contains("cannot write /dev/full: No space left"));
 }
+
+}  // namespace pcapng_writer_test

@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace ports_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 
@@ -48,3 +50,5 @@ TEST_CASE("ports as JSON keep what is unknown null") {
     CHECK(to_json(std::vector<transports::ListedPort>{port}).find(R"("by_id":null,"vendor_id":null)") !=
           std::string::npos);
 }
+
+}  // namespace ports_test

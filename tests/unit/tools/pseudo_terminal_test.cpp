@@ -12,8 +12,11 @@
 #include <filesystem>
 #include <fstream>
 
+namespace pseudo_terminal_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -99,3 +102,5 @@ TEST_CASE("a simulated port takes no path that is something else", "[dongle]") {
     CHECK(nowhere.plug().value_or("").find("cannot make the link") != std::string::npos);
     CHECK_FALSE(nowhere.is_plugged());
 }
+
+}  // namespace pseudo_terminal_test

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+namespace readings_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 using namespace std::chrono_literals;
@@ -99,3 +101,5 @@ TEST_CASE("a sealed reading shows whether any octet of it was altered", "[tools]
     CHECK(node::sealed("{\"a\":1}") == "{\"a\":1,\"c\":\"cff5\"}");
     CHECK(node::is_intact(node::sealed("{\"a\":1}")));
 }
+
+}  // namespace readings_test

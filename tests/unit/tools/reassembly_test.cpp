@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace reassembly_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using test::hex;
@@ -86,3 +88,5 @@ TEST_CASE("a packet that would be longer than IP allows is given up") {
     CHECK(reassembly.left_over() == 2);
     CHECK(reassembly.add({from, to, 1, 65528, true, Bytes(octets).first(8)}).what == What::other);
 }
+
+}  // namespace reassembly_test

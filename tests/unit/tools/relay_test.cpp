@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace relay_test {
+
 using namespace mqttsn;
 using namespace mqttsn::node;
 using test::hex;
@@ -63,3 +65,5 @@ TEST_CASE("a bridge drops and counts what is no encapsulation or for no address"
                                   "0217"))) == "nothing");
     CHECK(relay.counters().malformed == 2);
 }
+
+}  // namespace relay_test

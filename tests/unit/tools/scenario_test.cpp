@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace scenario_test {
+
 using namespace mqttsn;
 using namespace mqttsn::tools;
 using namespace std::chrono_literals;
@@ -138,3 +140,5 @@ TEST_CASE("what does not fit together is told") {
     CHECK_THAT(error_of("[[nodes]]\ncount = 9999\n[[nodes]]\nname = \"b\"\ncount = 2\n"), Contains("10001 nodes"));
     CHECK_THAT(Scenario{}.complete().value_or(""), Contains("no nodes"));
 }
+
+}  // namespace scenario_test

@@ -2,6 +2,8 @@
 #include "transports/radio/ebyte.hpp"
 #include "transports/radio/transparent.hpp"
 
+namespace air_line_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using namespace std::chrono_literals;
@@ -243,3 +245,5 @@ TEST_CASE("Ebyte keys that contradict each other are refused") {
     CHECK(error({{"subpacket", "31"}}).find("subpacket = \"31\": expected") == 0);
     CHECK(error({{"framing", "raw"}, {"rssi_byte", "true"}}).find("framing = \"raw\"") == 0);
 }
+
+}  // namespace air_line_test

@@ -2,6 +2,8 @@
 #include "tests/unit/transports/driver_bench.hpp"
 #include "transports/framing/slip.hpp"
 
+namespace aquila_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using namespace std::chrono_literals;
@@ -237,3 +239,5 @@ TEST_CASE("addresses that no Aquila node has are dropped and counted") {
     CHECK(bench.wire().empty());
     CHECK(bench.driver().can_send());
 }
+
+}  // namespace aquila_test

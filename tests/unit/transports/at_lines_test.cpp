@@ -5,6 +5,8 @@
 #include <random>
 #include <string>
 
+namespace at_lines_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace std::chrono_literals;
@@ -129,3 +131,5 @@ TEST_CASE("A port that is opened anew forgets the line that had begun", "[at]") 
     lines.receive(as_bytes("+OK\r\n"), start, found);
     CHECK(texts(found) == Texts{"+OK"});
 }
+
+}  // namespace at_lines_test

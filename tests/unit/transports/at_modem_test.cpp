@@ -6,6 +6,8 @@
 
 #include <random>
 
+namespace at_modem_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace std::chrono_literals;
@@ -249,3 +251,5 @@ TEST_CASE("A modem that starts anew again and again is counted and works when it
         CHECK(modem.driver->can_send());
     }
 }
+
+}  // namespace at_modem_test

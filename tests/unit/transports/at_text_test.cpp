@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace at_text_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 
@@ -57,3 +59,5 @@ TEST_CASE("A signal that cannot be is none", "[at]") {
     CHECK_FALSE(to_signal(-1000, 9));
     CHECK_FALSE(to_signal(-83, 128));
 }
+
+}  // namespace at_text_test

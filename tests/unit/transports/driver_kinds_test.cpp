@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace driver_kinds_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 
@@ -72,3 +74,5 @@ TEST_CASE("every kind of link keeps to a smaller mtu") {
         CHECK(made.driver->traits().mtu == 40);
     }
 }
+
+}  // namespace driver_kinds_test

@@ -6,6 +6,8 @@
 #include <deque>
 #include <random>
 
+namespace duty_cycle_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace std::chrono_literals;
@@ -93,3 +95,5 @@ TEST_CASE("no window holds more air time than its share") {
         REQUIRE(in_window <= budget);
     }
 }
+
+}  // namespace duty_cycle_test

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+namespace framed_line_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using namespace mqttsn::transports;
@@ -208,3 +210,5 @@ TEST_CASE("a device that speaks IP over SLIP is told what it needs") {
     CHECK(out.notes[0].text.find("IP over SLIP") != std::string::npos);
     CHECK(driver->counters().unexpected == 2);
 }
+
+}  // namespace framed_line_test

@@ -8,6 +8,8 @@
 #include <map>
 #include <random>
 
+namespace framing_damage_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using namespace mqttsn::transports;
@@ -277,3 +279,5 @@ TEST_CASE("an hour of noise at 9600 baud is bounded and ends with silence") {
         CHECK(stream.has(sample_connect()));
     }
 }
+
+}  // namespace framing_damage_test

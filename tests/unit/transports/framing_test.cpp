@@ -7,6 +7,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace framing_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using namespace mqttsn::transports;
@@ -308,3 +310,5 @@ TEST_CASE("XBee frames of mode 2 read in mode 1 fail where something is escaped,
     CHECK(frames.size() == 1);
     CHECK(framing.escapes());
 }
+
+}  // namespace framing_test

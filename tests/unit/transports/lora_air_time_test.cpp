@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+namespace lora_air_time_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 
@@ -58,3 +60,5 @@ TEST_CASE("Bandwidth, coding rate, preamble, CRC and header change the air time"
         CHECK(lora_air_time({.spreading_factor = 5, .preamble = 12}, 20) == std::chrono::microseconds(18'240));
     }
 }
+
+}  // namespace lora_air_time_test

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace memory_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 
@@ -65,3 +67,5 @@ TEST_CASE("a full memory link refuses and counts") {
     link.take();
     CHECK(link.send(b, as_bytes("5")));
 }
+
+}  // namespace memory_test

@@ -3,6 +3,8 @@
 #include "tests/unit/transports/at_talk.hpp"
 #include "transports/radio/lora_air_time.hpp"
 
+namespace rak_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace std::chrono_literals;
@@ -346,3 +348,5 @@ TEST_CASE("A RAK module that shall listen first is told so, where it does not ye
     modem.says("+EVT:TXP2P DONE");
     CHECK(modem.departures() == "1 left");
 }
+
+}  // namespace rak_test

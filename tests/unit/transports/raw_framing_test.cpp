@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace raw_framing_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using namespace mqttsn::transports;
@@ -182,3 +184,5 @@ TEST_CASE("what a gateway sends back to back is read by its peer") {
     stream.feed("05 00 01 03 84 02 17").silence();
     CHECK(stream.taken() == Frames{"0500010384", "0217"});
 }
+
+}  // namespace raw_framing_test

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace ready_poll_test {
+
 using namespace mqttsn::transports;
 using Lines = std::vector<std::string>;
 
@@ -114,3 +116,5 @@ TEST_CASE("a descriptor that is forgotten by an earlier one of its batch is not 
     CHECK(place.said.size() == 2);
     CHECK(place.said.back() == "end");
 }
+
+}  // namespace ready_poll_test

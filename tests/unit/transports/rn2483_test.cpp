@@ -3,6 +3,8 @@
 #include "tests/unit/transports/at_talk.hpp"
 #include "transports/radio/lora_air_time.hpp"
 
+namespace rn2483_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace std::chrono_literals;
@@ -326,3 +328,5 @@ TEST_CASE("The keys of an RN2483 link are checked", "[rn2483]") {
     CHECK(driver->air_time(20) ==
           lora_air_time({.spreading_factor = 10, .bandwidth_hz = 250'000, .coding_rate = 4, .preamble = 12}, 20));
 }
+
+}  // namespace rn2483_test

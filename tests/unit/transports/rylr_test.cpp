@@ -4,6 +4,8 @@
 
 #include "tests/unit/transports/at_talk.hpp"
 
+namespace rylr_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace std::chrono_literals;
@@ -375,3 +377,5 @@ TEST_CASE("A RYLR link tells its traits and counts the eight octets that the mod
     CHECK(driver->air_time(26) == lora_air_time({}, 60));
     CHECK(driver->to_string(Address{}) == "");
 }
+
+}  // namespace rylr_test

@@ -11,6 +11,8 @@
 
 #include <fstream>
 
+namespace serial_port_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace std::chrono_literals;
@@ -379,3 +381,5 @@ TEST_CASE("a real port is set through libserialport and stays usable without blo
     device.close();
     CHECK_FALSE(device.open(wanted));
 }
+
+}  // namespace serial_port_test

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <catch2/catch.hpp>
 
+namespace serial_transport_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace std::chrono_literals;
@@ -390,3 +392,5 @@ TEST_CASE("kinds of links are found by name") {
         }
     }
 }
+
+}  // namespace serial_transport_test

@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace transmit_queue_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using namespace mqttsn::transports;
@@ -237,3 +239,5 @@ TEST_CASE("when the link is down everything waiting has failed") {
     CHECK(queue.queue.empty());
     CHECK_FALSE(queue.queue.next());
 }
+
+}  // namespace transmit_queue_test

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace udp_address_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 
@@ -79,3 +81,5 @@ TEST_CASE("what is not an address and a port is refused") {
                  "[fe80::1%no-such-if]:1883", "[fe80::1%]:1883", " 127.0.0.1:1");
     CHECK_FALSE(parse_socket_address(text).has_value());
 }
+
+}  // namespace udp_address_test

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+namespace udp_multicast_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace mqttsn::transports::test;
@@ -179,3 +181,5 @@ TEST_CASE("a tool of this host can listen to the group on the service port, anot
     tool.bind({boost::asio::ip::make_address("225.1.1.1"), port.port()}, error);
     CHECK(error.message() == "Success");
 }
+
+}  // namespace udp_multicast_test

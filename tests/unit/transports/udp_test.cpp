@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+namespace udp_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
 using namespace mqttsn::transports::test;
@@ -282,3 +284,5 @@ TEST_CASE("a stopped link delivers nothing more and can be left alone") {
     CHECK(place.listener.frames == Texts{"other"});
     CHECK(link.counters().frames_out == 0);
 }
+
+}  // namespace udp_test

@@ -4,10 +4,12 @@
 
 #include <catch2/catch.hpp>
 
+namespace xbee_frame_test {
+
 using namespace mqttsn;
 using namespace mqttsn::transports;
-using test::hex;
-using test::to_hex;
+using mqttsn::test::hex;
+using mqttsn::test::to_hex;
 
 // Frame data only: radio-link examples without 7E, length and checksum, all of them escapable octets included.
 namespace {
@@ -223,3 +225,5 @@ TEST_CASE("every XBee delivery status that has a meaning has a text") {
     }
     CHECK(xbee::delivery_text(0x99) == "unknown status");
 }
+
+}  // namespace xbee_frame_test

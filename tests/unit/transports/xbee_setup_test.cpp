@@ -1,5 +1,7 @@
 #include "tests/unit/transports/xbee_bench.hpp"
 
+namespace xbee_setup_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using namespace std::chrono_literals;
@@ -350,3 +352,5 @@ TEST_CASE("late and unasked AT answers of an XBee count as unexpected") {
     CHECK(bench.ready());
     CHECK(bench.wire().empty());
 }
+
+}  // namespace xbee_setup_test

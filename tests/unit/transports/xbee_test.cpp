@@ -1,5 +1,7 @@
 #include "tests/unit/transports/xbee_bench.hpp"
 
+namespace xbee_test {
+
 using namespace mqttsn;
 using namespace mqttsn::test;
 using namespace std::chrono_literals;
@@ -495,3 +497,5 @@ TEST_CASE("any number of XBee nodes is served with bounded memory") {
     bench.send(1, "0013a20000001387", connack);
     CHECK(bench.wire() == request(1, "1387", "0013a20000001387"));
 }
+
+}  // namespace xbee_test
