@@ -9,22 +9,6 @@ using mqtt::PacketType;
 using sn::ReturnCode;
 using sn::TopicIdType;
 
-namespace {
-
-Buffer short_form(const sn::Packet& packet) {
-    return frame_of(packet);
-}
-
-Buffer long_form(const sn::Packet& packet) {
-    Buffer frame = frame_of(packet);
-    const std::size_t total = frame.size() + 2;
-    frame[0] = static_cast<std::byte>(total & 0xFFU);
-    frame.insert(frame.begin(), {std::byte{1}, static_cast<std::byte>(total >> 8U)});
-    return frame;
-}
-
-}  // namespace
-
 TEST_CASE("messages that only gateways send are dropped, whoever sends them", "[SN12-5.2.2-c]") {
     const sn::Packet packet =
         GENERATE(sn::Packet(sn::Connack{}), sn::Packet(sn::WillTopicReq{}), sn::Packet(sn::WillMsgReq{}),

@@ -15,18 +15,6 @@ using sn::TopicIdType;
 
 namespace {
 
-Buffer short_form(const sn::Packet& packet) {
-    return frame_of(packet);
-}
-
-Buffer long_form(const sn::Packet& packet) {
-    Buffer frame = frame_of(packet);
-    const std::size_t total = frame.size() + 2;
-    frame[0] = static_cast<std::byte>(total & 0xFFU);
-    frame.insert(frame.begin(), {std::byte{1}, static_cast<std::byte>(total >> 8U)});
-    return frame;
-}
-
 /// Octets after MsgType that a message may have (checklist section 3).
 struct Sizes {
     unsigned type;

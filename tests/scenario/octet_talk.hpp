@@ -5,6 +5,19 @@
 
 namespace mqttsn::test {
 
+/// With a Length of one octet, and of three (SN 5.2.1).
+inline Buffer short_form(const sn::Packet& packet) {
+    return frame_of(packet);
+}
+
+inline Buffer long_form(const sn::Packet& packet) {
+    Buffer frame = frame_of(packet);
+    const std::size_t total = frame.size() + 2;
+    frame[0] = static_cast<std::byte>(total & 0xFFU);
+    frame.insert(frame.begin(), {std::byte{1}, static_cast<std::byte>(total >> 8U)});
+    return frame;
+}
+
 /// A connected client c1, a/b registered as topic 1.
 struct Connected {
     explicit Connected(gateway::Config config = Talk::config()) : talk(std::move(config)) {

@@ -1,7 +1,5 @@
 #include "tests/support/hex.hpp"
 
-#include <fmt/format.h>
-
 namespace mqttsn::test {
 
 Buffer hex(std::string_view text) {
@@ -14,13 +12,6 @@ Buffer hex(std::string_view text) {
         octets.push_back(static_cast<std::byte>(std::stoi(digits.substr(i, 2), nullptr, 16)));
     }
     return octets;
-}
-
-std::string to_hex(Bytes octets) {
-    std::string text;
-    for (const std::byte each : octets)
-        text += fmt::format("{:02x}", static_cast<unsigned>(each));
-    return text;
 }
 
 }  // namespace mqttsn::test

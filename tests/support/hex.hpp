@@ -1,7 +1,7 @@
 // Octets written as text, for tests.
 #pragma once
 
-#include "protocol/types.hpp"
+#include "protocol/hex.hpp"
 
 #include <string>
 
@@ -9,6 +9,6 @@ namespace mqttsn::test {
 
 /// "0804 0401…" as octets.
 Buffer hex(std::string_view text);
-std::string to_hex(Bytes octets);
+using mqttsn::to_hex;
 
 }  // namespace mqttsn::test

@@ -10,16 +10,6 @@ namespace client_publish_test {
 using namespace mqttsn;
 using namespace mqttsn::node;
 
-namespace {
-
-ClientOptions with_predefined() {
-    ClientOptions options = NodeTalk::options_of("node");
-    options.predefined[5] = "a/predefined";
-    return options;
-}
-
-}  // namespace
-
 TEST_CASE("one REGISTER at a time, the id of REGACK is used from then on", "[SN12C-6.5-a]") {
     Publisher node;
     node.publish("a", "1", Qos::at_most_once);

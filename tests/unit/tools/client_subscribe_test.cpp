@@ -8,16 +8,6 @@ namespace client_subscribe_test {
 using namespace mqttsn;
 using namespace mqttsn::node;
 
-namespace {
-
-ClientOptions with_predefined() {
-    ClientOptions options = NodeTalk::options_of("node");
-    options.predefined[5] = "a/predefined";
-    return options;
-}
-
-}  // namespace
-
 TEST_CASE("REGISTER of the gateway is acknowledged each time, a new name for an id replaces the old one",
           "[SN12C-6.5-b]") {
     Publisher node;

@@ -5,6 +5,12 @@
 
 namespace mqttsn::node {
 
+inline ClientOptions with_predefined() {
+    ClientOptions options = NodeTalk::options_of("node");
+    options.predefined[5] = "a/predefined";
+    return options;
+}
+
 class Publisher : public NodeTalk {
 public:
     explicit Publisher(ClientOptions options = options_of("node")) : NodeTalk(std::move(options)) { connect(); }

@@ -408,62 +408,6 @@ TEST_CASE("an address of another kind of link cannot be reached by an XBee") {
     CHECK(bench.counters().send_failures == 1);
 }
 
-TEST_CASE("lengths that lie and frames cut short cost an XBee link one frame, and are counted") {
-    XbeeBench bench;
-    bench.open_ready();
-    const std::string good = to_hex(xbee_frame("90" + node + "fffec10216"));
-    bench.receive("7EFFFF" + good);
-    bench.advance(1s);
-    CHECK(bench.received() == Lines{node + ": 0216"});
-    bench.receive("7E 00 07 8B 4E FF 7E 00 00 00 29" + good);  // as seen without flow control
-    bench.advance(1s);
-    CHECK(bench.received() == Lines{node + ": 0216"});
-    const auto before = bench.counters().framing_errors;
-    bench.module_says("90" + node + "fffec1");  // no payload
-    bench.module_says("8b01");
-    bench.module_says("8a");
-    CHECK(bench.received().empty());
-    CHECK(bench.counters().framing_errors == before + 3);
-    bench.receive(good);
-    CHECK(bench.received() == Lines{node + ": 0216"});
-}
-
-TEST_CASE("an XBee switched to API mode 2 behind our back is suspected by its checksums") {
-    XbeeBench bench;
-    bench.open_ready();
-    for (int i = 0; i < 5; ++i) {
-        bench.receive(xbee_frame("90" + node + "fffec1" + publish, 2));
-        bench.advance(1s);
-    }
-    CHECK(bench.noted("API mode 2"));
-    CHECK(bench.notes().size() == 1);
-    CHECK(bench.counters().check_errors >= 3);
-}
-
-TEST_CASE("noise on an XBee line raises no suspicion of its API mode") {
-    XbeeBench bench;
-    bench.open_ready();
-    Buffer damaged = xbee_frame("90" + node + "fffec1" + publish);
-    damaged.back() ^= std::byte{1};
-    SECTION("sound frames hold 7D") {
-        for (int i = 0; i < 10; ++i) {
-            bench.receive(damaged);
-            bench.advance(1s);
-            bench.module_says("90" + node + "fffec1" + publish);
-        }
-    }
-    SECTION("many sound frames between") {
-        for (int i = 0; i < 10; ++i) {
-            bench.receive(damaged);
-            bench.advance(1s);
-            for (int sound = 0; sound < 10; ++sound)
-                bench.module_says("90" + node + "fffec10216");
-        }
-    }
-    CHECK(bench.notes().empty());
-    CHECK(bench.counters().check_errors == 10);
-}
-
 TEST_CASE("an XBee that gets its power with the port is no news, one that loses it again is") {
     XbeeBench bench;
     bench.open();
