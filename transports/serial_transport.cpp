@@ -184,7 +184,7 @@ void SerialTransport::deliver(const DriverOutput& done) {
     update_limit();
     if (done.ready) {
         set_up(*done.ready, *done.ready ? fmt::format("works at {} baud (max frame {})", line_.baud, traits_.max_frame)
-                                        : "does not work");
+                                        : "the dongle is not ready");
     }
     if (done.received.empty()) return;
     const auto turnaround = config_.turnaround.value_or(driver_->traits().turnaround);

@@ -5,11 +5,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from dongle_fleet import ALL, DongleTest
+from dongle_fleet import DongleTest
 
 
 class Dongles(DongleTest):
-    @unittest.skipUnless(ALL, "not yet proven")
     def test_raw(self):
         self.run_link("raw", {"link": "raw"}, is_checked=False)
 

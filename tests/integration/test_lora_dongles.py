@@ -6,13 +6,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from dongle_fleet import ALL, DongleTest
+from dongle_fleet import DongleTest
 
 # Twenty nodes take about a tenth of the air, as much as a channel without carrier sense carries well.
 SPREAD = {"period": 8, "sleep": 8, "retry": "1s", "connect_rate": "3"}
+# At its fastest (SF7, 500 kHz) a packet takes three times as long, the module is deaf after each until it is told to
+# receive, and with two digits per octet noise on the line spoils every fourth.
+SLOW_SPREAD = {"period": 20, "sleep": 20, "retry": "3s", "connect_rate": "1"}
 
 
-@unittest.skipUnless(ALL, "not yet proven")
 class LoraDongles(DongleTest):
     seconds = float(os.environ.get("DONGLE_SECONDS", "16"))
 
@@ -24,7 +26,7 @@ class LoraDongles(DongleTest):
                       is_checked=False, **SPREAD)
 
     def test_rn2483(self):
-        self.run_link("rn2483", {"link": "rn2483", "bw": "500", "turnaround_ms": 10}, is_checked=False, **SPREAD)
+        self.run_link("rn2483", {"link": "rn2483", "bw": "500", "turnaround_ms": 10}, is_checked=False, **SLOW_SPREAD)
 
     def test_ebyte(self):
         self.run_link("ebyte,air_rate=62500,uart=115200,rssi_byte=yes,lbt=yes",

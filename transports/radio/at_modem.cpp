@@ -11,7 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration patience = 1s;  // with the answer to anything but a transmission
 constexpr unsigned attempts_at_most = 3;
 constexpr unsigned busy_starts_at_most = 5;
 constexpr Duration refused_wait = 100ms;
@@ -19,7 +18,7 @@ constexpr Duration reset_time = 3s;       // until a modem that was told to star
 constexpr Duration reboot_time = 2s;      // until one that said so does
 constexpr Duration give_up_time = 30s;    // a modem that refuses its configuration
 constexpr Duration check_interval = 60s;  // of a modem that says nothing
-constexpr Duration doubt_time = 1s;
+constexpr Duration doubt_time = 100ms;    // it may be deaf, but noise must not keep it busy
 constexpr unsigned silences_at_most = 3;
 constexpr unsigned missed_departures_at_most = 2;
 constexpr std::size_t longest_queue = 32;
@@ -150,7 +149,7 @@ void AtModem::begin_next(TimePoint now, DriverOutput& out) {
     outstanding_ = std::move(queue_.front());
     queue_.pop_front();
     lines_.encode(as_bytes(outstanding_->text), out.wire);
-    answer_by_ = now + patience;
+    answer_by_ = now + habits_.patience;
     if (outstanding_->purpose == Purpose::transmit) {
         answer_by_ = now + 2 * transmission_->air_time + habits_.allowance;
         transmission_->deadline = answer_by_;

@@ -21,6 +21,7 @@ struct AtHabits {
     bool tells_departure = false;      ///< a line after the OK says that the packet has left; else the OK does
     bool value_answers = false;        ///< a value is the whole answer to a query; else an OK follows
     bool checks_by_receiving = false;  ///< an idle modem is checked by starting reception anew; else with `probe`
+    Duration patience = std::chrono::seconds(1);   ///< with the answer to anything but a transmission
     Duration allowance = std::chrono::seconds(1);  ///< a transmission may last 2 x its air time and this
     Duration busy_wait{};                          ///< before a busy modem is asked again; 0 = one air time
     unsigned busy_retries = 3;                     ///< of a transmission

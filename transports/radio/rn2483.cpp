@@ -43,6 +43,9 @@ public:
                    .start_receiving = "radio rx 0",
                    .tells_departure = true,
                    .checks_by_receiving = true,
+                   // It is deaf until it is told to receive, and answers within a few milliseconds.
+                   .patience = std::chrono::milliseconds(300),
+                   .allowance = std::chrono::milliseconds(300),
                    .busy_wait = std::chrono::milliseconds(50),
                    .busy_retries = 40},
                   traits),

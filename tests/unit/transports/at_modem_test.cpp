@@ -21,6 +21,7 @@ struct Dialect {
     std::string_view transmit;  ///< how the command begins
     std::string_view packet;    ///< CONNACK from the air
     std::function<std::string(std::string_view)> robot;
+    Duration patience = 1s;  ///< with an answer
 };
 
 std::string rylr(std::string_view command) {
@@ -46,7 +47,7 @@ std::string rn2483(std::string_view command) {
 const Dialect dialects[] = {
     {rylr_kind(), "AT", "AT+RESET", "AT+SEND", "+RCV=5,6,030500,-83,9\r\n", rylr},
     {rak_kind(), "AT", "ATZ", "AT+PSEND", "+EVT:RXP2P:-83:9:030500\r\n", rak},
-    {rn2483_kind(), "sys get ver", "sys reset", "radio tx", "radio_rx  030500\r\n", rn2483},
+    {rn2483_kind(), "sys get ver", "sys reset", "radio tx", "radio_rx  030500\r\n", rn2483, 300ms},
 };
 
 std::string_view some_address(const AtTalk& modem) {
@@ -82,7 +83,7 @@ TEST_CASE("A modem that says nothing is started anew and then its port is opened
             for (int attempt = 0; attempt < 3; ++attempt) {
                 modem.expects(dialect.probe);
                 CHECK(modem.commands.empty());
-                modem.passes(1s);
+                modem.passes(dialect.patience);
             }
             if (round < 2) modem.expects(dialect.reset);
             CHECK(modem.ready == false);

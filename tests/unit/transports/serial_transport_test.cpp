@@ -313,7 +313,7 @@ TEST_CASE("a dongle that stops working takes the link down until it works again"
     place.line.send("x");
     REQUIRE(place.run_until([&] { return !place.owner.is_up; }));
     CHECK_FALSE(place.send(pingresp));
-    CHECK(place.owner.states.back() == "down: does not work");
+    CHECK(place.owner.states.back() == "down: the dongle is not ready");
 }
 
 TEST_CASE("frames wait for the duty cycle, which is said and counted") {
