@@ -375,8 +375,8 @@ std::vector<NamedCount> SerialTransport::more_counters() const {
             {"too long", too_long_},
             {"refused while down", refused_down_},
             {"waits for the duty cycle", duty.waits},
-            {"ms waited for it", in_milliseconds(duty.waited), milliseconds},
-            {"ms of air time", in_milliseconds(duty.air_time), milliseconds}};
+            {"waited for the duty cycle", in_milliseconds(duty.waited), milliseconds},
+            {"air time", in_milliseconds(duty.air_time), milliseconds}};
 }
 
 }  // namespace mqttsn::transports

@@ -34,9 +34,12 @@ struct LinkCounters {
 /// A counter that only some links have, for the log and for metrics.
 struct NamedCount {
     enum class Kind : std::uint8_t { events, octets, milliseconds, level };  ///< `level` also falls
-    std::string_view name;
+    std::string_view name;  ///< without a unit
     std::uint64_t value = 0;
     Kind kind = Kind::events;
+
+    /// As logs show it.
+    std::string_view unit() const noexcept { return kind == Kind::milliseconds ? " ms" : ""; }
 };
 
 enum class NoteLevel : std::uint8_t { debug, info, warning, error };

@@ -22,7 +22,7 @@ std::string describe(const transports::Transport& link) {
         link.traits().name, c.frames_in, c.octets_in, c.frames_out, c.octets_out, c.truncated, c.receive_errors,
         c.send_errors, c.send_queue_full);
     for (const auto& each : link.more_counters()) {
-        if (each.value != 0) line += fmt::format(", {} {}", each.name, each.value);
+        if (each.value != 0) line += fmt::format(", {} {}{}", each.name, each.value, each.unit());
     }
     return line;
 }

@@ -95,7 +95,6 @@ void show_link_events(const std::vector<LinkSnapshot>& links, Exposition& out) {
                 if (!std::exchange(begun, true)) begin();
                 std::string name(each.name);
                 std::ranges::replace(name, ' ', '_');
-                if (name.starts_with("ms_")) name.erase(0, name.starts_with("ms_of_") ? 6 : 3);
                 if (kind == Kind::milliseconds) {
                     out.sample(static_cast<double>(each.value) / 1000, {{"link", link.name}, {label, name}});
                 } else {

@@ -135,7 +135,7 @@ private:
         text += fmt::format("; {}: frames_in {}, frames_out {}, octets_in {}, octets_out {}", link_.traits().name,
                             counts.frames_in, counts.frames_out, counts.octets_in, counts.octets_out);
         for (const auto& each : link_.more_counters()) {
-            if (each.value != 0) text += fmt::format(", {} {}", each.name, each.value);
+            if (each.value != 0) text += fmt::format(", {} {}{}", each.name, each.value, each.unit());
         }
         return text;
     }

@@ -144,7 +144,7 @@ TEST_CASE("what only some links count is a metric of its kind") {
     Metrics metrics;
     metrics.more = {{"check errors", 3, events},
                     {"skipped octets", 4, octets},
-                    {"ms of air time", 1500, milliseconds},
+                    {"air time", 1500, milliseconds},
                     {"waiting now", 5, level}};
     CHECK(metrics.value("mqttsn_link_events_total", {{"link", "udp:b"}, {"event", "check_errors"}}) == 3);
     CHECK(metrics.value("mqttsn_link_line_bytes_total", {{"link", "udp:b"}, {"of", "skipped_octets"}}) == 4);
