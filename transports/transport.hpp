@@ -34,7 +34,7 @@ struct LinkCounters {
 /// A counter that only some links have, for the log and for metrics.
 struct NamedCount {
     enum class Kind : std::uint8_t { events, octets, milliseconds, level };  ///< `level` also falls
-    std::string_view name;  ///< without a unit
+    std::string_view name;                                                   ///< without a unit
     std::uint64_t value = 0;
     Kind kind = Kind::events;
 

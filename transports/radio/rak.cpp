@@ -36,6 +36,7 @@ AtHabits habits_of(const RakSettings& settings) {
                     .start_receiving = "AT+PRECV=65533",
                     .tells_departure = true,
                     .checks_by_receiving = true,
+                    .patience = std::chrono::milliseconds(500),  // it may be deaf meanwhile
                     .allowance = std::chrono::seconds(2),
                     .busy_wait = std::chrono::milliseconds(100),
                     .busy_retries = 5};

@@ -46,7 +46,7 @@ std::string rn2483(std::string_view command) {
 
 const Dialect dialects[] = {
     {rylr_kind(), "AT", "AT+RESET", "AT+SEND", "+RCV=5,6,030500,-83,9\r\n", rylr},
-    {rak_kind(), "AT", "ATZ", "AT+PSEND", "+EVT:RXP2P:-83:9:030500\r\n", rak},
+    {rak_kind(), "AT", "ATZ", "AT+PSEND", "+EVT:RXP2P:-83:9:030500\r\n", rak, 500ms},
     {rn2483_kind(), "sys get ver", "sys reset", "radio tx", "radio_rx  030500\r\n", rn2483, 300ms},
 };
 
