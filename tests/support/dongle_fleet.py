@@ -19,7 +19,9 @@ from integration import IntegrationTest
 from processes import Process, programs, wait_until
 
 QOS = (0, 1, 2)
-LIMIT = 120  # seconds that anything may take on a busy machine
+LIMIT = 240  # seconds that anything may take on a busy machine
+# Messages, where no checksum protects the line: an acknowledgement can turn into one for another; two accidents at once.
+MAY_VANISH = 1
 ALIKE = 0.8  # of what an altered message has in common with what was sent
 
 
@@ -150,7 +152,8 @@ class DongleTest(IntegrationTest):
             sent = [(node, f"{number} {node}") for node in nodes]
             fleet.application.publish_all([(f"{fleet.prefix}/{node}/command", text, 2) for node, text in sent])
             commands += sent
-            wait_until(lambda: sum(fleet.obeyed().values()) >= len(commands), "commands to be obeyed", LIMIT)
+            wait_until(lambda: sum(fleet.obeyed().values()) >= len(commands) - (0 if is_checked else MAY_VANISH),
+                       "commands to be obeyed", LIMIT)
         return commands
 
     def check_all(self, fleet, received, commands):
@@ -175,9 +178,8 @@ class DongleTest(IntegrationTest):
               f"{fleet.summary['altered']} payloads on the way down, {len(disobeyed) - len(lost_commands)} commands; "
               f"{len(lost)} messages of {len(sent)} and {len(lost_commands)} commands of {len(commands)} gone without a trace, "
               f"{fleet.summary['refused']} refused", file=sys.stderr)
-        # Even an acknowledgement can turn into one for another message; that takes two accidents at once.
-        self.assertLessEqual(len(lost), fleet.summary["refused"] + 1 + len(sent) // 100, lost)
-        self.assertLessEqual(len(lost_commands), 1, lost_commands)
+        self.assertLessEqual(len(lost), fleet.summary["refused"] + MAY_VANISH + len(sent) // 100, lost)
+        self.assertLessEqual(len(lost_commands), MAY_VANISH, lost_commands)
 
     # ---- a dongle that is unplugged ----
 

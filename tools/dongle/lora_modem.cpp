@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t longest_line = 1100;
 constexpr auto line_patience = std::chrono::seconds(1);
+// From receiving to sending. A node that answered at once would find the dongle deaf: it has still to be told to
+// receive.
+constexpr auto node_turnaround = std::chrono::milliseconds(20);
 constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 int digit_of(char c) {
@@ -167,7 +170,7 @@ void LoraModem::transmit(std::uint32_t tag, Buffer octets, std::size_t octets_on
 }
 
 void LoraModem::transmit_of_node(NodeNumber node, Buffer octets, std::size_t octets_on_air, TimePoint now) {
-    channel_.transmit(node, 0, std::move(octets), air_time(octets_on_air), 1, now, nodes_listen_);
+    channel_.transmit(node, 0, std::move(octets), air_time(octets_on_air), 1, now + node_turnaround, nodes_listen_);
 }
 
 void deliver_encapsulated(Bytes frame, bool heard, NodeNumber nodes, DongleCounters& counters, DongleOutput& out) {

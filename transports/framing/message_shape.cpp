@@ -98,6 +98,9 @@ Shape shape_of(Bytes octets, Peer peer, std::size_t largest) noexcept {
     for (int depth = 0;; ++depth) {
         const Bytes rest = octets.subspan(headers);
         if (rest.empty()) return {Verdict::incomplete, 0, false};
+        // May become a forwarder header, which `largest` does not limit.
+        if (rest.size() == 1 && octet(rest, 0) >= 4 && depth < deepest_encapsulation)
+            return {Verdict::incomplete, 0, false};
         const bool is_header = rest.size() >= 2 && static_cast<MsgType>(rest[1]) == MsgType::encapsulated;
         if (!is_header || rest[0] == std::byte{1}) {
             Shape shape = shape_of_message(rest, peer, largest);

@@ -222,6 +222,7 @@ TEST_CASE("a RAK modem that listens first is busy while somebody sends", "[dongl
     Started modem("rak");
     CHECK(modem.answer("AT+CAD=?") == "AT+CAD=0\nOK\n");
     modem.node(1, publish);
+    modem.pass(milliseconds(20));                            // turns from receiving to sending
     CHECK(modem.answer("AT+PSEND=" + to_node_2) == "OK\n");  // and destroys it
     modem.pass(seconds(1));
     modem.lines();
@@ -229,6 +230,7 @@ TEST_CASE("a RAK modem that listens first is busy while somebody sends", "[dongl
     CHECK(modem.answer("AT+CAD=1") == "OK\n");
     CHECK(modem.answer("AT+CAD=?") == "AT+CAD=1\nOK\n");
     modem.node(1, publish);
+    modem.pass(milliseconds(20));
     CHECK(modem.answer("AT+PSEND=" + to_node_2) == "AT_BUSY_ERROR\n");
     modem.pass(seconds(1));
     CHECK(modem.answer("AT+PSEND=" + to_node_2) == "OK\n");

@@ -53,6 +53,24 @@ TEST_CASE("out of step a raw message waits until the next one cannot prove impla
     CHECK(stream.taken().empty());
 }
 
+TEST_CASE("a forwarder header may be longer than the largest raw message, and come in any pieces") {
+    FramingOptions options;
+    options.peer = Peer::nodes;
+    options.largest = 24;
+    Buffer octets = hex("02 18 80 FE 00");
+    octets.resize(octets.size() + 125);
+    const Buffer message = hex("02 16");
+    octets.insert(octets.end(), message.begin(), message.end());
+    for (const std::size_t piece : {octets.size(), std::size_t{3}, std::size_t{1}}) {
+        CAPTURE(piece);
+        FramedStream stream(FramingKind::raw, options);
+        for (std::size_t at = 0; at < octets.size(); at += piece)
+            stream.feed(Bytes(octets).subspan(at, std::min(piece, octets.size() - at)));
+        stream.silence();
+        CHECK(stream.taken() == Frames{"0218", to_hex(Bytes(octets).subspan(2))});
+    }
+}
+
 TEST_CASE("in step a raw message is delivered at once") {
     auto stream = raw();
     stream.feed("02 16").silence();
