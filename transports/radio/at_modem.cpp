@@ -257,10 +257,11 @@ void AtModem::answer_query(const Reply& reply, TimePoint now, DriverOutput& out)
 void AtModem::answer_change(const Reply& reply, TimePoint now, DriverOutput& out) {
     if (reply.meaning == Meaning::ok) return conclude(true, out);
     const bool is_busy = reply.meaning == Meaning::busy;
-    // Refused once may mean that the command was damaged on the line.
     const bool is_start = outstanding_->purpose == Purpose::start_receiving;
-    const unsigned attempts = !is_busy ? attempts_at_most : is_start ? busy_starts_at_most : habits_.busy_retries;
-    if (outstanding_->attempts + 1 < attempts) {
+    if (!is_busy) ++outstanding_->refusals;
+    // Refused once may mean that the command was damaged on the line, or that it answered that it is busy.
+    if (is_busy ? outstanding_->attempts + 1 < (is_start ? busy_starts_at_most : habits_.busy_retries)
+                : outstanding_->refusals < attempts_at_most) {
         return try_again(is_busy ? std::max(habits_.busy_wait, refused_wait) : refused_wait, now);
     }
     if (is_busy && is_start) return conclude(true, out);  // it receives already

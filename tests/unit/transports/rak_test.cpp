@@ -253,6 +253,18 @@ TEST_CASE("DONE whose OK was lost is a departure", "[rak]") {
     modem.expects("AT+PRECV=65534");
 }
 
+TEST_CASE("One damaged answer of a RAK module that is busy is not taken for its last word", "[rak]") {
+    Modem modem;
+    modem.says("+EVT:RXP2P RECEIVE TIMEOUT");
+    for (const std::string_view answer : {"AT_BUSY_ERROR", "AT_BUSY_ERROR", "AT_BSY_ERROR", "AT_BUSY_ERROR"}) {
+        modem.answers("AT+PRECV=65534", answer);
+        modem.passes(100ms);
+    }
+    modem.answers("AT+PRECV=65534", "OK");
+    CHECK(modem.driver->can_send());
+    CHECK(modem.count_notes() == 0);
+}
+
 TEST_CASE("A RAK module that stops receiving is told to go on", "[rak]") {
     Modem modem;
     modem.says("+EVT:RXP2P RECEIVE TIMEOUT");
