@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import sn
 from integration import IntegrationTest
-from processes import PATIENCE
+from processes import PATIENCE, wait_until
 from sn import Device
 
 FLEET = 1000
@@ -58,8 +58,11 @@ class Fleet(IntegrationTest):
         connacks = self.all_ask(devices, lambda device, again: device.send_connect(), sn.CONNACK)
         self.assertEqual({frame.body for frame in connacks.values()}, {b"\0"})
         self.assertEqual(gateway.counters()["clients"], FLEET)
-        connections = set(re.findall(r"New client connected from \S+ as (fleet-\d+) ", "\n".join(self.broker.lines)))
-        self.assertEqual(connections, {device.client_id for device in devices})
+
+        def connections():
+            return set(re.findall(r"New client connected from \S+ as (fleet-\d+) ", "\n".join(self.broker.lines)))
+
+        wait_until(lambda: connections() == {device.client_id for device in devices}, "the broker to log them all")
 
         def publish(device, again):
             device.send_publish(sn.short("fl"), device.client_id.encode(), qos=1, message_id=1, dup=again)
