@@ -25,7 +25,7 @@ void add_delivery(std::vector<SettingKey>& keys) {
     keys.push_back(integer("delivery", "max_messages", "of one device in the store; more are refused with congestion",
                            1, 10000000, MQTTSN_AT(core.delivery.max_messages)));
     keys.push_back(octets("delivery", "max_octets", "of one device in the store, topics and payloads", 1024,
-                          std::size_t{1} << 40U, MQTTSN_AT(core.delivery.max_octets)));
+                          std::size_t{1} << 31U, MQTTSN_AT(core.delivery.max_octets)));
     keys.push_back(integer("delivery", "replay_per_second",
                            "messages of all devices that waited for the broker, sent when it is back; 0 = as fast as "
                            "it takes them",
