@@ -96,6 +96,7 @@ private:
     void dispatch(const Route& route, const sn::Packet& packet, Turn& turn);
     void note_signal(const Route& route, const Signal& signal);
     void handle_events(Session& session, UpstreamId id, Turn& turn);
+    bool is_heard_by_all(const Route& route);
     void answer_unknown(const Route& route, Turn& turn);
     void mqtt_timeout(Session& session, Turn& turn);
 
@@ -197,9 +198,21 @@ void Gateway::State::dispatch(const Route& route, const sn::Packet& packet, Turn
     touched(*named, turn);
 }
 
+// On a line without addresses a message without a forwarder header is for everybody. It may well be what noise has left
+// of one with a header: the nodes behind such headers are not to be disconnected for it.
+bool Gateway::State::is_heard_by_all(const Route& route) {
+    if (!route.endpoint.address.octets().empty() || !route.forwarders.empty()) return false;
+    bool heard = false;
+    core.sessions.for_each([&](const Session& each) {
+        heard = heard || (each.bound && each.route.endpoint == route.endpoint && !each.route.forwarders.empty());
+    });
+    return heard;
+}
+
 void Gateway::State::answer_unknown(const Route& route, Turn& turn) {
     ++core.counters.unknown_sender;
-    if (!guards_.unknown_per_source.allow(route, turn.now) || !guards_.unknown_total.allow(turn.now)) {
+    if (!guards_.unknown_per_source.allow(route, turn.now) || !guards_.unknown_total.allow(turn.now) ||
+        is_heard_by_all(route)) {
         ++core.counters.disconnects_suppressed;
         return;
     }

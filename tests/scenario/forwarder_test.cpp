@@ -45,6 +45,22 @@ TEST_CASE("the header's Length covers the header, the message behind it fills th
     CHECK(to_hex(forwarder.next_datagram()) == "04fe000a0218");
 }
 
+TEST_CASE("on a line without addresses noise that lost its forwarder header disconnects nobody", "[SN12-5.4.21-d]") {
+    Talk talk;
+    const auto line = talk.line();
+    line.sends(hex("02 16"));
+    line.expects(sn::Disconnect{});  // a node without a header is alone on its line
+    const auto node = line.behind("\x0A\x0B");
+    node.connects("c1");
+    line.sends(hex("02 16"));
+    line.expects_nothing();
+    CHECK(talk.counters().disconnects_suppressed == 1);
+    talk.line(1).sends(hex("02 16"));
+    talk.line(1).expects(sn::Disconnect{});
+    line.behind("\x0A\x0C").sends(hex("02 16"));
+    line.behind("\x0A\x0C").expects(sn::Disconnect{});
+}
+
 TEST_CASE("a message behind a forwarder may have either form of Length", "[SN12-5.5-d]") {
     Talk talk;
     const auto forwarder = talk.device(1);

@@ -85,6 +85,8 @@ public:
     Talk& operator=(const Talk&) = delete;
 
     Device device(std::uint16_t number, LinkId link = 0);
+    /// What is at the other end of a link without addresses.
+    Device line(LinkId link = 0) { return {*this, Endpoint{link, {}}}; }
 
     void advance(Duration duration);
     /// Jumps to the gateway's next deadline; how long that took.

@@ -81,7 +81,7 @@ bool Network::turn(Listener& listener, std::int64_t until) {
         await_writable(broker_.wants_to_write());
     }
     const std::int64_t left = std::max<std::int64_t>(until - now_ns(), 0);
-    const timespec timeout{left / 1'000'000'000, left % 1'000'000'000};
+    const timespec timeout{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
     std::array<epoll_event, events_per_turn> events;
     const int count = epoll_pwait2(epoll_, events.data(), events_per_turn, &timeout, nullptr);
     for (int i = 0; i < count; ++i) {

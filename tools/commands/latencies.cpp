@@ -14,9 +14,9 @@ constexpr std::uint64_t steps = 1U << step_bits;
 constexpr std::uint64_t longest_us = 86'400'000'000;
 
 std::size_t bucket_of(std::uint64_t us) noexcept {
-    if (us < 2 * steps) return us;
+    if (us < 2 * steps) return static_cast<std::size_t>(us);
     const unsigned shift = static_cast<unsigned>(std::bit_width(us)) - step_bits - 1;
-    return shift * steps + (us >> shift);
+    return static_cast<std::size_t>(shift * steps + (us >> shift));
 }
 
 std::uint64_t upper_end(std::size_t bucket) noexcept {

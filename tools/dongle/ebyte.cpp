@@ -160,7 +160,7 @@ void StreamRadio::on_sent(const Channel::Transmission& done, TimePoint now, Dong
 
 void StreamRadio::deliver(std::uint32_t address, const std::vector<Buffer>& frames, DongleOutput& out) {
     for (const Buffer& frame : frames) {
-        const auto inner = unwrapped(frame);
+        const auto inner = unwrapped(frame, nodes_);
         if (!inner) {
             ++counters_.malformed;
             continue;

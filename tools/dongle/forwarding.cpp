@@ -1,6 +1,7 @@
 #include "tools/dongle/forwarding.hpp"
 
 #include "protocol/sn/forwarder.hpp"
+#include "protocol/sn/v12_packet.hpp"
 
 #include <array>
 
@@ -9,6 +10,13 @@ namespace mqttsn::dongle {
 namespace {
 
 constexpr NodeNumber broadcast_id = 0xFFFF;
+
+bool is_broadcast(Bytes frame) {
+    const std::size_t header = !frame.empty() && frame[0] == std::byte{1} ? 4 : 2;  // Length and MsgType
+    if (frame.size() < header) return false;
+    const auto type = static_cast<sn::MsgType>(frame[header - 1]);
+    return type == sn::MsgType::advertise || type == sn::MsgType::gwinfo;
+}
 
 }  // namespace
 
@@ -20,8 +28,10 @@ Buffer encapsulated(NodeNumber node, Bytes frame) {
     return wrapped;
 }
 
-std::optional<Unwrapped> unwrapped(Bytes frame) {
-    if (!sn::is_encapsulated(frame)) return Unwrapped{everyone, frame};
+std::optional<Unwrapped> unwrapped(Bytes frame, NodeNumber nodes) {
+    if (!sn::is_encapsulated(frame)) {
+        return nodes == 1 || is_broadcast(frame) ? std::optional(Unwrapped{everyone, frame}) : std::nullopt;
+    }
     const auto outer = sn::decode_encapsulated(frame);
     if (!outer) return std::nullopt;
     if (outer->radius != 0) return Unwrapped{everyone, outer->inner};

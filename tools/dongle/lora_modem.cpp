@@ -174,7 +174,7 @@ void LoraModem::transmit_of_node(NodeNumber node, Buffer octets, std::size_t oct
 }
 
 void deliver_encapsulated(Bytes frame, bool heard, NodeNumber nodes, DongleCounters& counters, DongleOutput& out) {
-    const auto inner = unwrapped(frame);
+    const auto inner = unwrapped(frame, nodes);
     if (!heard) {
         ++counters.lost_on_air;
     } else if (!inner) {

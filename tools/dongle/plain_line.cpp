@@ -38,7 +38,7 @@ public:
 private:
     void deliver(const std::vector<Buffer>& frames, DongleOutput& out) {
         for (const Buffer& frame : frames) {
-            const auto inner = unwrapped(frame);
+            const auto inner = unwrapped(frame, nodes_);
             if (inner && inner->to <= nodes_) {
                 ++counters_.frames_down;
                 out.deliveries.push_back({inner->to, Buffer(inner->inner.begin(), inner->inner.end())});

@@ -26,6 +26,9 @@ TEST_CASE("one node on a line stands for itself, several are told apart", "[dong
     CHECK(some.delivered().empty());
     CHECK(some->counters().unknown_node == 1);
     CHECK(some->counters().malformed == 1);
+    some.host("C0 030500 C0");  // for whom?
+    CHECK(some.delivered().empty());
+    CHECK(some->counters().malformed == 2);
 }
 
 TEST_CASE("wrong kinds and keys are refused with what is right", "[dongle]") {
@@ -113,7 +116,7 @@ TEST_CASE("a module's buffer is bounded", "[dongle]") {
 TEST_CASE("a transparent radio takes frames apart and puts nothing together", "[dongle]") {
     Bench radio("transparent,chunk=20,framing=cobs");
     radio.power_on();
-    Buffer frame = test::hex("28 0C 00 0001 0000");
+    Buffer frame = test::hex("28 00 00 0001 0000");  // an ADVERTISE is for all
     frame.resize(40, std::byte{0x33});
     Buffer wire;
     LineCode(Framing::cobs, crc16_x25).encode(frame, wire);
