@@ -3,7 +3,7 @@
 namespace mqttsn::tools::benchmark {
 
 Arrivals::Arrivals(std::uint32_t clients, std::uint64_t messages)
-    : clients_(clients), messages_(messages), seen_(messages), next_(clients) {}
+    : clients_(clients), messages_(messages), seen_(static_cast<std::size_t>(messages)), next_(clients) {}
 
 std::uint32_t Arrivals::quota(std::uint32_t client) const noexcept {
     return static_cast<std::uint32_t>(messages_ / clients_ + (client < messages_ % clients_ ? 1 : 0));
@@ -14,7 +14,7 @@ Arrivals::Kind Arrivals::arrive(std::uint32_t client, std::uint32_t sequence) {
         ++unknown_;
         return Kind::unknown;
     }
-    const auto message = std::uint64_t{sequence} * clients_ + client;
+    const auto message = static_cast<std::size_t>(std::uint64_t{sequence} * clients_ + client);
     if (seen_[message]) {
         ++duplicates_;
         return Kind::duplicate;

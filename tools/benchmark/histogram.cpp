@@ -12,15 +12,15 @@ constexpr unsigned step_bits = 7;
 constexpr std::uint64_t steps = 1U << step_bits;  // of each power of two
 
 std::size_t bucket_of(std::uint64_t value) {
-    if (value < 2 * steps) return value;
+    if (value < 2 * steps) return static_cast<std::size_t>(value);
     const unsigned shift = static_cast<unsigned>(std::bit_width(value)) - step_bits - 1;
-    return shift * steps + (value >> shift);
+    return static_cast<std::size_t>(shift * steps + (value >> shift));
 }
 
 /// The largest value of a bucket.
 std::uint64_t top_of(std::size_t bucket) {
     if (bucket < 2 * steps) return bucket;
-    const std::size_t shift = bucket / steps - 1;
+    const std::uint64_t shift = bucket / steps - 1;
     return ((bucket - shift * steps + 1) << shift) - 1;
 }
 
