@@ -55,8 +55,8 @@ protected:
     struct Command {
         Purpose purpose = Purpose::probe;
         std::string text;
-        std::string expected;    ///< of a query, as same() compares
-        std::string correction;  ///< the command for a value that is another; empty = only say so
+        std::string expected = {};    ///< of a query, as same() compares
+        std::string correction = {};  ///< the command for a value that is another; empty = only say so
         unsigned attempts = 0;
         unsigned refusals = 0;             ///< other than busy
         std::optional<bool> matches = {};  ///< the value of a query, which has arrived
@@ -92,12 +92,12 @@ protected:
     /// A command has its answer (`ok` or not), or gets none.
     virtual void concluded(const Command& /*command*/, bool /*ok*/, DriverOutput& /*out*/) {}
 
-    void ask(Purpose purpose, std::string text) { queue_.push_back({purpose, std::move(text), {}, {}}); }
+    void ask(Purpose purpose, std::string text) { queue_.push_back({purpose, std::move(text)}); }
     void query(std::string text, std::string expected, std::string correction) {
         queue_.push_back({Purpose::query, std::move(text), std::move(expected), std::move(correction)});
     }
     /// Before everything else that waits.
-    void ask_next(Purpose purpose, std::string text) { queue_.push_front({purpose, std::move(text), {}, {}}); }
+    void ask_next(Purpose purpose, std::string text) { queue_.push_front({purpose, std::move(text)}); }
     /// Reception has ended by itself: starts it again, unless that is going to happen anyway.
     void receive_again();
     void expect_restart() noexcept { is_restart_expected_ = true; }
