@@ -46,6 +46,12 @@ std::size_t ascii_octets(std::string_view text) noexcept {
     return count;
 }
 
+/// Control characters and noncharacters: MQTT lets a receiver close the connection on them (MQTT 1.5.4), and some do.
+bool is_unwelcome(std::uint32_t code_point) noexcept {
+    const bool is_control = code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0);
+    return is_control || (code_point >= 0xFDD0 && code_point <= 0xFDEF) || (code_point & 0xFFFEU) == 0xFFFE;
+}
+
 std::string_view take_level(std::string_view& rest, bool& more) noexcept {
     const auto slash = rest.find('/');
     more = slash != std::string_view::npos;
@@ -86,7 +92,13 @@ std::size_t count_code_points(std::string_view text) noexcept {
 }
 
 bool is_usable_text(std::string_view text) noexcept {
-    return text.size() <= longest_text && text.find('\0') == std::string_view::npos && is_valid_utf8(text);
+    if (text.size() > longest_text) return false;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto point = code_point_at(text, at);
+        if (point.octets == 0 || is_unwelcome(point.value)) return false;
+        at += point.octets;
+    }
+    return true;
 }
 
 bool is_usable_topic_name(std::string_view name) noexcept {

@@ -363,6 +363,9 @@ TEST_CASE("client ids are taken as they are",
     SECTION("U+0000") {
         rejects(std::string_view("a\0b", 3));
     }
+    SECTION("a control character") {
+        rejects("a\x01");
+    }
     SECTION("another ProtocolId") {
         node.sends(sn::Connect{false, true, 0x02, 60, "c1"});
         node.expects(sn::Connack{ReturnCode::not_supported});

@@ -133,7 +133,8 @@ TEST_CASE("names and filters that the broker would choke on never reach it",
     using namespace std::string_literals;
     Connected t;
     const auto text =
-        GENERATE(as<std::string>{}, "", "a\0b"s, "\0"s, "\xC3\x28", "a\xFF", "\xED\xA0\x80", "\xC0\xAF", "a#", "a/#/b",
+        GENERATE(as<std::string>{}, "", "a\0b"s, "\0"s, "\xC3\x28", "a\xFF", "\xED\xA0\x80", "\xC0\xAF", "a\x01", "\x7F",
+                 "\xC2\x85", "\xEF\xBF\xBF", "a#", "a/#/b",
                  "+a", "a/+b", "#/a", "##", "a/b#", "$share//a", "$share/g/", "$share/g", "$share/+/a");
     CAPTURE(text);
     const bool is_name = text.starts_with("$share") && text.find_first_of("+#") == std::string::npos;

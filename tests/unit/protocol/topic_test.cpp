@@ -79,6 +79,21 @@ TEST_CASE("text for a broker has no U+0000 and at most 65535 octets", "[SN12-5.3
     CHECK_FALSE(is_usable_text("\xFF"));
 }
 
+TEST_CASE("text that may make a broker close the connection is not for it", "[SN12-5.3.12-a][SN12-5.3.1-d]") {
+    for (const auto* text : {"a\x01", "\x1F", "a\x7F/b", "\xC2\x80", "\xC2\x9F", "\xEF\xB7\x90", "\xEF\xBF\xBE", "\xEF\xBF\xBF",
+                             "\xF0\x9F\xBF\xBE", "\xF4\x8F\xBF\xBF"}) {
+        CAPTURE(text);
+        CHECK(is_valid_utf8(text));
+        CHECK_FALSE(is_usable_text(text));
+        CHECK_FALSE(is_usable_topic_name(text));
+        CHECK_FALSE(is_usable_topic_filter(text));
+    }
+    for (const auto* text : {" ", "~", "\xC2\xA0", "\xEF\xB7\x8F", "\xEF\xB7\xB0", "\xEF\xBF\xBD", "\xF0\x9F\x98\x80"}) {
+        CAPTURE(text);
+        CHECK(is_usable_text(text));
+    }
+}
+
 TEST_CASE("a name to publish to is text without wildcards", "[SN12-5.3.12-a]") {
     for (const auto* name : {"a", "/", "//", "a/b", "/a", "a/", " ", "$SYS/x", "a b/\xC3\xA4"}) {
         CAPTURE(name);
