@@ -3,6 +3,7 @@ messages.
 
 DONGLE_SECONDS is how long each kind of link works, DONGLE_UNPLUGS how often a dongle is unplugged; README has both."""
 import binascii
+import contextlib
 import difflib
 import json
 import os
@@ -22,6 +23,7 @@ QOS = (0, 1, 2)
 LIMIT = 240  # seconds that anything may take on a busy machine
 # Messages, where no checksum protects the line: an acknowledgement can turn into one for another; two accidents at once.
 MAY_VANISH = 1
+MOST_OPEN = 8  # messages of a node without acknowledgement; it measures nothing while it has no connection
 ALIKE = 0.8  # of what an altered message has in common with what was sent
 
 
@@ -39,6 +41,10 @@ class Fleet:
     def __init__(self, test, link, path, *arguments, sensors=14, period="1s", retry="400ms", connect_rate="20"):
         Fleet.count += 1
         self.prefix = f"f{Fleet.count}"  # of topics and client ids: the broker's log has former fleets too
+        self.size = sensors + sum(int(arguments[arguments.index(each) + 1]) for each in ("--sleepers", "--actuators")
+                                  if each in arguments)
+        self.broker = test.broker
+        self.former_lines = len(self.broker.lines)
         self.application = test.start_application(test.broker, "#")  # an altered topic may begin with anything
         self.process = Process([
             programs() / "mqttsn", "sim", "--link", link, "--pty", path, "-n", str(sensors), "-q", "0,1,2", "--period", period,
@@ -65,12 +71,19 @@ class Fleet:
 
     def received(self):
         """(topic, payload) of what nodes said, as often as it arrived."""
-        return Counter((each.topic, each.payload) for each in self.application.leftover()
-                       if not each.topic.endswith("/command") and not each.topic.startswith("mqttsn/"))
+        def is_of_node(message):
+            # Noise may have turned the topic of what a node says into that of its commands.
+            is_command = message.topic.endswith("/command") and not message.payload.startswith(b"{")
+            return not is_command and not message.topic.startswith("mqttsn/")
+        return Counter((each.topic, each.payload) for each in self.application.leftover() if is_of_node(each))
 
-    def has_subscribed(self, node, broker):
+    def has_subscribed(self, node):
         """Whether the broker knows what the node wants to obey."""
-        return any(f"{self.prefix}-{node} 2 {self.prefix}/{node}/command" in line for line in broker.lines)
+        return any(f"{self.prefix}-{node} 2 {self.prefix}/{node}/command" in line for line in self.broker.lines)
+
+    def subscriptions(self):
+        """How many the broker granted, whatever to: noise may have altered the topic or the client id."""
+        return sum("Sending SUBACK to " in line for line in self.broker.lines[self.former_lines:])
 
     @staticmethod
     def qos_of(topic):
@@ -122,6 +135,7 @@ class DongleTest(IntegrationTest):
         fleet = Fleet(self, link, self.path, "--noise", noise, "--sleepers", str(sleepers), "--sleep", f"{sleep}s",
                       "--actuators", str(actuators), "--command-qos", "2", "--echo", sensors=sensors, period=f"{period}s",
                       retry=retry, connect_rate=connect_rate)
+        self.a_while = 20 + 6 * period
         commands = self.command_all(fleet, sleepers, actuators, is_checked, max(1, int(self.seconds / max(period, 2))))
         wanted = self.seconds * (sensors + sleepers) / period / 2
         wait_until(lambda: len(fleet.sent()) > wanted, "readings", LIMIT)
@@ -132,7 +146,8 @@ class DongleTest(IntegrationTest):
         line = summary["dongle"]["line_to_gateway"]
         self.assertGreater(line["corrupted"] + line["dropped"], 0)
         self.assertGreater(summary["acknowledged"], 0)
-        self.assertEqual(summary["lost"], 0, summary)
+        # Without a checksum noise costs connections, and a node that had to connect again may not be done at the end.
+        self.assertLessEqual(summary["lost"], 0 if is_checked else (summary["connections_lost"] + MAY_VANISH) * MOST_OPEN, summary)
         received = fleet.received()
         (self.check_all if is_checked else self.check_rest)(fleet, received, commands)
         gateway.close()
@@ -142,19 +157,28 @@ class DongleTest(IntegrationTest):
         nodes = [f"sleeper-{n + 1}" for n in range(sleepers)] + [f"actuator-{n + 1}" for n in range(actuators)]
         if is_checked:
             for node in nodes:
-                wait_until(lambda: fleet.has_subscribed(node, self.broker), f"{node} to subscribe", LIMIT)
+                wait_until(lambda: fleet.has_subscribed(node), f"{node} to subscribe", LIMIT)
         else:  # where no checksum protects it, a node may have subscribed to something else
-            wait_until(lambda: sum(f"{fleet.prefix}-{node} " in line and "/command" in line for line in self.broker.lines
-                                   for node in nodes) >= len(nodes), "subscriptions", LIMIT)
-            nodes = [node for node in nodes if fleet.has_subscribed(node, self.broker)]
+            self.wait_a_while(lambda: fleet.subscriptions() >= fleet.size)
+            nodes = [node for node in nodes if fleet.has_subscribed(node)]
+            self.assertTrue(nodes, "no node subscribed to its commands")
         commands = []
         for number in range(rounds):
             sent = [(node, f"{number} {node}") for node in nodes]
             fleet.application.publish_all([(f"{fleet.prefix}/{node}/command", text, 2) for node, text in sent])
             commands += sent
-            wait_until(lambda: sum(fleet.obeyed().values()) >= len(commands) - (0 if is_checked else MAY_VANISH),
-                       "commands to be obeyed", LIMIT)
+            def all_are_obeyed():
+                return sum(fleet.obeyed().values()) >= len(commands)
+            if is_checked:
+                wait_until(all_are_obeyed, "commands to be obeyed", LIMIT)
+            else:
+                self.wait_a_while(all_are_obeyed)  # check_rest counts what is missing
         return commands
+
+    def wait_a_while(self, condition):
+        """For what noise may prevent; with a connection that it ended, what was under way is gone."""
+        with contextlib.suppress(AssertionError):
+            wait_until(condition, "what noise may prevent", self.a_while)
 
     def check_all(self, fleet, received, commands):
         sent = fleet.sent()
@@ -178,8 +202,10 @@ class DongleTest(IntegrationTest):
               f"{fleet.summary['altered']} payloads on the way down, {len(disobeyed) - len(lost_commands)} commands; "
               f"{len(lost)} messages of {len(sent)} and {len(lost_commands)} commands of {len(commands)} gone without a trace, "
               f"{fleet.summary['refused']} refused", file=sys.stderr)
-        self.assertLessEqual(len(lost), fleet.summary["refused"] + MAY_VANISH + len(sent) // 100, lost)
-        self.assertLessEqual(len(lost_commands), MAY_VANISH, lost_commands)
+        unconfirmed = fleet.summary["refused"] + fleet.summary["lost"]
+        self.assertLessEqual(len(lost), unconfirmed + MAY_VANISH + len(sent) // 100, lost)
+        self.assertLessEqual(len(lost_commands), fleet.summary["connections_lost"] + MAY_VANISH, lost_commands)
+        self.assertTrue(any(obeyed[each] for each in commands), obeyed)
 
     # ---- a dongle that is unplugged ----
 

@@ -9,7 +9,9 @@ namespace mqttsn::tools {
 
 namespace {
 
-constexpr std::chrono::duration<double> reconnect_after{1};  // at least, at most twice that
+// At least, and at most twice that.
+constexpr std::chrono::duration<double> retry_after{1};
+constexpr std::chrono::duration<double> retry_refused_after{5};
 
 node::ClientOptions options_of(node::ClientOptions options, const Scenario& scenario, const NodeGroup& group,
                                std::uint32_t index) {
@@ -40,7 +42,7 @@ SimNode::SimNode(boost::asio::io_context& io, const Scenario& scenario, std::uin
       link_(io, options_of(std::move(client), scenario, group_, index),
             {[this](const node::Event& event) { on_event(event); }, {}, {}}),
       timer_(io),
-      reconnect_(io) {}
+      retry_(io) {}
 
 void SimNode::start(TimePoint when) {
     timer_.expires_at(on_clock(when));
@@ -65,7 +67,7 @@ void SimNode::quiesce() {
 void SimNode::disconnect() {
     ending_ = true;
     timer_.cancel();
-    reconnect_.cancel();
+    retry_.cancel();
     if (is_disconnected()) return;
     if (group_.profile == Profile::sleeper) {
         // A clean CONNECT takes the kept session away.
@@ -86,7 +88,10 @@ void SimNode::on_event(const node::Event& event) {
     } else if (const auto* subscribed = std::get_if<node::Subscribed>(&event)) {
         is_subscribing_ = false;
         is_subscribed_ = subscribed->code == sn::ReturnCode::accepted;
-        if (!is_subscribed_) ++fleet_.refused;
+        if (!is_subscribed_) {
+            ++fleet_.refused;
+            retry_later(&SimNode::subscribe, retry_after);
+        }
         sleep_when_idle();
     } else if (const auto* message = std::get_if<node::Received>(&event)) {
         on_received(*message);
@@ -97,8 +102,10 @@ void SimNode::on_event(const node::Event& event) {
         ++fleet_.connections_lost;
         was_connected_ = false;
         is_connecting_ = false;
-        // A node that broke the rules may be refused for good; the next CONNECT may be a good one.
-        if (std::holds_alternative<node::Rejected>(event) && link_.misbehaviour() != nullptr) reconnect_later();
+        // Noise may have turned the answer into a refusal, and one that broke the rules may do better the next time.
+        const auto* rejected = std::get_if<node::Rejected>(&event);
+        if (rejected == nullptr || rejected->code == sn::ReturnCode::congestion) return;
+        retry_later(&SimNode::connect, link_.misbehaviour() != nullptr ? retry_after : retry_refused_after);
     } else if (std::holds_alternative<node::Lost>(event)) {
         on_lost();
     }
@@ -115,14 +122,19 @@ void SimNode::on_connected() {
     if (!is_return) ++fleet_.connects;
     was_connected_ = true;
     // A clean session has no subscriptions, a kept one keeps them.
-    if ((obeys() || group_.echo) && !is_subscribing_ && !(is_sleeper && is_subscribed_)) {
-        is_subscribing_ = true;
-        link_.act([&](node::Client& client, TimePoint now, node::Outbox& out) {
-            client.subscribe(topic_of(obeys() ? "command" : "reading"), obeys() ? group_.command_qos : qos_, now, out);
-        });
-    }
+    if (!is_sleeper) is_subscribed_ = false;
+    subscribe();
     if (group_.profile != Profile::actuator && planned_ == Duration::zero()) schedule_next();
     sleep_when_idle();
+}
+
+void SimNode::subscribe() {
+    const bool wants_to = obeys() || group_.echo;
+    if (!wants_to || is_subscribed_ || is_subscribing_ || !link_.client().is_connected()) return;
+    is_subscribing_ = true;
+    link_.act([&](node::Client& client, TimePoint now, node::Outbox& out) {
+        client.subscribe(topic_of(obeys() ? "command" : "reading"), obeys() ? group_.command_qos : qos_, now, out);
+    });
 }
 
 void SimNode::on_published(const node::Published& done) {
@@ -182,16 +194,16 @@ void SimNode::on_lost() {
     ++fleet_.connections_lost;
     was_connected_ = false;
     is_connecting_ = false;
-    reconnect_later();
+    retry_later(&SimNode::connect, retry_after);
 }
 
-void SimNode::reconnect_later() {
+void SimNode::retry_later(void (SimNode::*what)(), std::chrono::duration<double> after) {
     if (ending_) return;
     // Not in step with the others that the same outage hit.
     std::uniform_real_distribution<double> factor(1, 2);
-    reconnect_.expires_after(std::chrono::round<Duration>(reconnect_after * factor(luck_)));
-    reconnect_.async_wait([this](boost::system::error_code error) {
-        if (!error && !ending_) connect();
+    retry_.expires_after(std::chrono::round<Duration>(after * factor(luck_)));
+    retry_.async_wait([this, what](boost::system::error_code error) {
+        if (!error && !ending_) (this->*what)();
     });
 }
 

@@ -90,7 +90,8 @@ private:
     void on_command(std::string_view command);
     void on_echo(std::uint64_t number);
     void on_lost();
-    void reconnect_later();
+    void subscribe();
+    void retry_later(void (SimNode::*what)(), std::chrono::duration<double> after);
     void schedule_next();
     void measure();
     void publish(const std::string& topic, const std::string& text, Qos qos);
@@ -108,8 +109,8 @@ private:
     node::SmallRandom luck_;    ///< … and whatever depends on what happens
     node::Readings readings_;
     NodeLink link_;
-    boost::asio::steady_timer timer_;      ///< when to begin, then when to measure
-    boost::asio::steady_timer reconnect_;  ///< when to connect again after the gateway was silent
+    boost::asio::steady_timer timer_;  ///< when to begin, then when to measure
+    boost::asio::steady_timer retry_;  ///< when to try again what the gateway did not answer or refused
     TimePoint begin_{};
     Duration planned_{};  ///< since begin_: of the next reading
     std::map<node::Token, Open> open_;

@@ -29,17 +29,20 @@ Buffer encapsulated(NodeNumber node, Bytes frame) {
 }
 
 std::optional<Unwrapped> unwrapped(Bytes frame, NodeNumber nodes) {
-    if (!sn::is_encapsulated(frame)) {
-        return nodes == 1 || is_broadcast(frame) ? std::optional(Unwrapped{everyone, frame}) : std::nullopt;
+    Bytes inner = frame;
+    if (sn::is_encapsulated(frame)) {
+        const auto outer = sn::decode_encapsulated(frame);
+        if (!outer) return std::nullopt;
+        inner = outer->inner;
+        if (outer->radius == 0) {
+            if (outer->node_id.size() != 2) return std::nullopt;
+            const auto node = static_cast<NodeNumber>(static_cast<unsigned>(outer->node_id[0]) << 8U |
+                                                      static_cast<unsigned>(outer->node_id[1]));
+            if (node == 0) return std::nullopt;
+            if (node != broadcast_id) return Unwrapped{node, inner};
+        }
     }
-    const auto outer = sn::decode_encapsulated(frame);
-    if (!outer) return std::nullopt;
-    if (outer->radius != 0) return Unwrapped{everyone, outer->inner};
-    if (outer->node_id.size() != 2) return std::nullopt;
-    const auto node = static_cast<NodeNumber>(static_cast<unsigned>(outer->node_id[0]) << 8U |
-                                              static_cast<unsigned>(outer->node_id[1]));
-    if (node == 0) return std::nullopt;
-    return Unwrapped{node == broadcast_id ? everyone : node, outer->inner};
+    return nodes == 1 || is_broadcast(inner) ? std::optional(Unwrapped{everyone, inner}) : std::nullopt;
 }
 
 }  // namespace mqttsn::dongle

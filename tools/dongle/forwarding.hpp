@@ -7,9 +7,10 @@
 namespace mqttsn::dongle {
 
 Buffer encapsulated(NodeNumber node, Bytes frame);
-/// A frame of the gateway: whom of so many nodes it is for. With a radius or for FFFF it is for everyone, as is without
-/// encapsulation an ADVERTISE or GWINFO, or whatever is for an only node. Nothing when it is for nobody: another
-/// message without encapsulation, a damaged encapsulation, or one for somebody who cannot exist.
+/// A frame of the gateway: whom of so many nodes it is for. With a radius, for FFFF or without encapsulation it is for
+/// everyone, if it is ADVERTISE or GWINFO or there is an only node; another message got there by noise (a DISCONNECT
+/// that all heard would cost all their connections) and is for nobody. So is what is damaged or for a node that cannot
+/// exist.
 struct Unwrapped {
     NodeNumber to = everyone;
     Bytes inner;
