@@ -91,7 +91,7 @@ struct Place {
 
 }  // namespace
 
-TEST_CASE("frames go both ways through a simulated dongle", "[dongle]") {
+TEST_CASE("frames go both ways through a simulated dongle", "[dongle][native]") {
     Place place("slip");
     place.start();
     place.open();
@@ -107,7 +107,7 @@ TEST_CASE("frames go both ways through a simulated dongle", "[dongle]") {
     CHECK(place.heard == " 2:0500010384");
 }
 
-TEST_CASE("a simulated line is as slow as its speed", "[dongle]") {
+TEST_CASE("a simulated line is as slow as its speed", "[dongle][native]") {
     Place place("slip");
     place.options.baud = 9600;
     place.start();
@@ -119,7 +119,7 @@ TEST_CASE("a simulated line is as slow as its speed", "[dongle]") {
     CHECK(std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(1700));
 }
 
-TEST_CASE("at the wrong speed both ends see garbage", "[dongle]") {
+TEST_CASE("at the wrong speed both ends see garbage", "[dongle][native]") {
     Place place("slip");
     place.options.baud = 57600;
     place.start();
@@ -131,7 +131,7 @@ TEST_CASE("at the wrong speed both ends see garbage", "[dongle]") {
     CHECK(place.heard.empty());
 }
 
-TEST_CASE("a simulated dongle is unplugged on schedule and comes back", "[dongle]") {
+TEST_CASE("a simulated dongle is unplugged on schedule and comes back", "[dongle][native]") {
     Place place("xbee,ap=1");
     place.options.unplug_every = std::chrono::milliseconds(100);
     place.options.unplugged_for = std::chrono::milliseconds(50);
@@ -148,7 +148,7 @@ TEST_CASE("a simulated dongle is unplugged on schedule and comes back", "[dongle
     CHECK(place.link->report().dongle.frames_up == 0);
 }
 
-TEST_CASE("a simulated module starts anew by itself", "[dongle]") {
+TEST_CASE("a simulated module starts anew by itself", "[dongle][native]") {
     Place place("xbee,ap=1");
     place.options.reset_every = std::chrono::milliseconds(200);
     place.start();
@@ -157,7 +157,7 @@ TEST_CASE("a simulated module starts anew by itself", "[dongle]") {
     CHECK(place.link->report().resets >= 1);
 }
 
-TEST_CASE("a frame that the module cannot carry is counted", "[dongle]") {
+TEST_CASE("a frame that the module cannot carry is counted", "[dongle][native]") {
     Place place("xbee,np=20");
     place.start();
     place.link->send(node_1, Buffer(21, std::byte{2}));

@@ -145,7 +145,7 @@ NodeGroup sensors(std::size_t count, Duration period) {
 
 }  // namespace
 
-TEST_CASE("one process carries ten thousand nodes, from distinct ports and behind forwarders", "[SN12C-7.3-a]") {
+TEST_CASE("one process carries ten thousand nodes, from distinct ports and behind forwarders", "[SN12C-7.3-a][native]") {
     NodeGroup direct = sensors(1000, 5s);
     NodeGroup forwarded = sensors(9000, 5s);
     forwarded.name = "forwarded";

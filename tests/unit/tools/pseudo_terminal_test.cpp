@@ -43,7 +43,7 @@ std::string read_some(int descriptor) {
 
 }  // namespace
 
-TEST_CASE("a simulated port carries every octet before anybody has set it up", "[dongle]") {
+TEST_CASE("a simulated port carries every octet before anybody has set it up", "[dongle][native]") {
     Place place;
     PseudoTerminal terminal(place.path.string());
     REQUIRE_FALSE(terminal.plug());
@@ -57,7 +57,7 @@ TEST_CASE("a simulated port carries every octet before anybody has set it up", "
     ::close(host);
 }
 
-TEST_CASE("a simulated port knows the speed that its host sets", "[dongle]") {
+TEST_CASE("a simulated port knows the speed that its host sets", "[dongle][native]") {
     Place place;
     PseudoTerminal terminal(place.path.string());
     REQUIRE_FALSE(terminal.plug());
@@ -71,7 +71,7 @@ TEST_CASE("a simulated port knows the speed that its host sets", "[dongle]") {
     ::close(host);
 }
 
-TEST_CASE("whoever has a simulated port open sees it go, and finds it again", "[dongle]") {
+TEST_CASE("whoever has a simulated port open sees it go, and finds it again", "[dongle][native]") {
     Place place;
     PseudoTerminal terminal(place.path.string());
     REQUIRE_FALSE(terminal.plug());
@@ -86,7 +86,7 @@ TEST_CASE("whoever has a simulated port open sees it go, and finds it again", "[
     ::close(host);
 }
 
-TEST_CASE("a simulated port takes no path that is something else", "[dongle]") {
+TEST_CASE("a simulated port takes no path that is something else", "[dongle][native]") {
     Place place;
     PseudoTerminal terminal(place.path.string());
     std::ofstream(place.path) << "mine";

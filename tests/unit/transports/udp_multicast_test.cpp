@@ -44,7 +44,7 @@ UdpConfig group_on_loopback(const std::string& listen, const std::string& group,
 
 }  // namespace
 
-TEST_CASE("frames for a multicast group arrive on the chosen interface, on the service port or another one") {
+TEST_CASE("frames for a multicast group arrive on the chosen interface, on the service port or another one", "[native]") {
     const bool v6 = GENERATE(false, true);
     if (v6 && !has_v6_multicast()) return;
     const bool same_port = GENERATE(true, false);
@@ -75,7 +75,7 @@ TEST_CASE("frames for a multicast group arrive on the chosen interface, on the s
     CHECK(node.from.port() == link.local_address().port());
 }
 
-TEST_CASE("two gateways of one host can listen to the same group beside their own ports") {
+TEST_CASE("two gateways of one host can listen to the same group beside their own ports", "[native]") {
     Place place;
     SocketAddress port;
     {
@@ -92,7 +92,7 @@ TEST_CASE("two gateways of one host can listen to the same group beside their ow
     CHECK(place.listener.from[0].link != place.listener.from[1].link);
 }
 
-TEST_CASE("broadcast() reaches every address of advertise_to, the radius becomes the hop limit", "[SN12-5.3.9-a]") {
+TEST_CASE("broadcast() reaches every address of advertise_to, the radius becomes the hop limit", "[SN12-5.3.9-a][native]") {
     const bool v6 = GENERATE(false, true);
     if (v6 && !has_v6_multicast()) return;
     Place place;
@@ -148,7 +148,7 @@ TEST_CASE("without advertise_to a link cannot broadcast") {
     CHECK(link.counters().frames_out == 0);
 }
 
-TEST_CASE("own multicasts that loop back are not heard") {
+TEST_CASE("own multicasts that loop back are not heard", "[native]") {
     Place place;
     SocketAddress port;
     {
@@ -165,7 +165,7 @@ TEST_CASE("own multicasts that loop back are not heard") {
     CHECK(place.listener.frames == Texts{"other"});
 }
 
-TEST_CASE("a tool of this host can listen to the group on the service port, another service cannot") {
+TEST_CASE("a tool of this host can listen to the group on the service port, another service cannot", "[native]") {
     Place place;
     SocketAddress port;
     {

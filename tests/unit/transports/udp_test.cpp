@@ -217,7 +217,7 @@ TEST_CASE("a frame that the system refuses is counted and does not hold back the
     CHECK(link.counters().frames_out == 1);
 }
 
-TEST_CASE("a link-local group is joined on the interface it names, or on the chosen one") {
+TEST_CASE("a link-local group is joined on the interface it names, or on the chosen one", "[native]") {
     Place place;
     UdpConfig config = listen_on("[::1]:0");
     config.multicast = {"[ff12::4d53%lo]:1883"};
