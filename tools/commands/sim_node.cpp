@@ -22,6 +22,12 @@ node::ClientOptions options_of(node::ClientOptions options, const Scenario& scen
     return options;
 }
 
+/// At once, also into a pipe: somebody may be waiting for it.
+void tell(std::string_view line) {
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+}
+
 std::chrono::steady_clock::time_point on_clock(TimePoint when) {
     return std::chrono::steady_clock::time_point(when.time_since_epoch());
 }
@@ -168,10 +174,7 @@ void SimNode::on_received(const node::Received& message) {
 
 void SimNode::on_command(std::string_view command) {
     ++fleet_.commands;
-    if (!output_.quiet) {
-        fmt::print("{} obeys: {}\n", client_id(), command);
-        std::fflush(stdout);
-    }
+    if (!output_.quiet) tell(fmt::format("{} obeys: {}", client_id(), command));
     if (ending_) return;
     const std::string state = fmt::format("{{\"done\":\"{}\"}}", command);
     publish(topic_of("state"), seals_ ? node::sealed(state) : state, Qos::at_least_once);
@@ -246,7 +249,7 @@ void SimNode::measure() {
 void SimNode::publish(const std::string& topic, const std::string& text, Qos qos) {
     ++fleet_.sent;
     ++totals_.sent;
-    if (output_.verbose) fmt::print("{} -> {} {}\n", client_id(), topic, text);
+    if (output_.verbose) tell(fmt::format("{} -> {} {}", client_id(), topic, text));
     const Bytes octets = as_bytes(text);
     link_.act([&](node::Client& client, TimePoint now, node::Outbox& out) {
         const bool is_confirmed = qos == Qos::at_least_once || qos == Qos::exactly_once;
