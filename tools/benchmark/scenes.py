@@ -1,12 +1,14 @@
 """What `mqttsn bench` does not do: latency against direct MQTT, bursts, and a start with stored sessions. Plain sockets
 and octets, so that little else is measured."""
 
+import contextlib
 import json
 import select
 import socket
 import statistics
 import struct
 import sys
+import threading
 import time
 import urllib.request
 
@@ -200,3 +202,51 @@ listen = "127.0.0.1:{http_port}"
     return {"commit_interval": commit_interval, "synchronous": synchronous, "clients": clients,
             "per_second": result["per_second"], "commits_per_second": rate,
             "gateway_cpu_us": result["gateway_cpu_us_per_message"], "acknowledged_us": result["acknowledged_us"]}
+
+
+def observed(bed, directory, http_port, clients, seconds, messages, repeat):
+    """What it costs that the gateway shows itself: pages that are read every second, and status over MQTT."""
+    directory.mkdir()
+    config = directory / "gateway.toml"
+    shown = {"off": ("", "false"), "on": (f"127.0.0.1:{http_port}", "true")}
+    figures = {name: {"idle": [], "up 1": [], "down 1": []} for name in shown}
+    for _ in range(repeat):
+        for name, (listen, mqtt) in shown.items():  # in turn, so that a disturbance meets both
+            config.write_text(f"""
+[http]
+listen = "{listen}"
+[status]
+mqtt = {mqtt}
+""")
+            bed.start_gateway("--config", config)
+            with Reader(f"http://127.0.0.1:{http_port}") if listen else contextlib.nullcontext():
+                idle = bed.bench("idle", "--clients", clients, "--seconds", seconds)["idle"]
+                figures[name]["idle"].append(idle["gateway_cpu_us_per_second"])
+                for way in ("up", "down"):
+                    load = bed.bench(way, "-q", 1, "--clients", clients, "--messages", messages)["messages"]
+                    figures[name][f"{way} 1"].append(load["gateway_cpu_us_per_message"])
+    return {"clients": clients,
+            **{name: {load: statistics.median(values) for load, values in loads.items()}
+               for name, loads in figures.items()}}
+
+
+class Reader:
+    """Reads /metrics and /api/v1/status every second, more often than a Prometheus or a dashboard does."""
+
+    def __init__(self, url):
+        self._pages = [f"{url}/metrics", f"{url}/api/v1/status"]
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._ended.wait(1):
+            for page in self._pages:
+                with urllib.request.urlopen(page, timeout=PATIENCE) as answer:
+                    answer.read()
