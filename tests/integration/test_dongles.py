@@ -24,14 +24,16 @@ class Dongles(DongleTest):
     def test_xbee(self):
         for variant in ("digimesh", "802154"):
             with self.subTest(variant):
-                self.run_link(f"xbee,variant={variant},ap=1", {"link": "xbee", "baud": 115200, "tx_timeout_ms": 300})
+                # One in 256 damaged frames has the right sum all the same.
+                self.run_link(f"xbee,variant={variant},ap=1", {"link": "xbee", "baud": 115200, "tx_timeout_ms": 300},
+                              may_alter=2)
 
     def test_transparent(self):
-        self.run_link("transparent,radio=sik", {"link": "transparent", "baud": 57600}, period=3, retry="1s")
+        self.run_link("transparent,radio=sik", {"link": "transparent", "baud": 57600}, period=3, sleep=4, retry="1s")
 
     def test_aquila(self):
         self.run_link("aquila,boot_ms=0,mtu=100",
-                      {"link": "aquila", "boot_delay_ms": 0, "ack_timeout_ms": 500, "mtu": 100}, period=3, retry="1s")
+                      {"link": "aquila", "boot_delay_ms": 0, "ack_timeout_ms": 500, "mtu": 100}, period=3, sleep=4, retry="1s")
 
 
 if __name__ == "__main__":

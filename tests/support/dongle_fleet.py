@@ -81,6 +81,10 @@ class Fleet:
         """Whether the broker knows what the node wants to obey."""
         return any(f"{self.prefix}-{node} 2 {self.prefix}/{node}/command" in line for line in self.broker.lines)
 
+    def clean_sessions(self, node):
+        """How many it has begun: what was under way to it in the former one is gone."""
+        return sum(f" as {self.prefix}-{node} (p2, c1" in line for line in self.broker.lines)
+
     def subscriptions(self):
         """How many the broker granted, whatever to: noise may have altered the topic or the client id."""
         return sum("Sending SUBACK to " in line for line in self.broker.lines[self.former_lines:])
@@ -126,11 +130,11 @@ class DongleTest(IntegrationTest):
 
     # ---- messages both ways over a noisy line ----
 
-    def run_link(self, link, gateway_link, is_checked=True, sensors=14, sleepers=4, actuators=2, period=1, sleep=1,
+    def run_link(self, link, gateway_link, is_checked=True, may_alter=0, sensors=14, sleepers=4, actuators=2, period=1, sleep=2,
                  retry="400ms", noise="1/500", connect_rate="20"):
         """Nothing that was acknowledged to either end may be missing, and at QoS 2 nothing may come twice, but for nodes
         that run out of retries on a busy machine: they connect again and send it as a new message. Where no checksum
-        protects the line, some of it comes altered: that is counted and reported."""
+        protects the line, some of it comes altered: that is counted and reported. A weak one lets through `may_alter`."""
         gateway = self.gateway_on(retry=retry, **gateway_link)
         fleet = Fleet(self, link, self.path, "--noise", noise, "--sleepers", str(sleepers), "--sleep", f"{sleep}s",
                       "--actuators", str(actuators), "--command-qos", "2", "--echo", sensors=sensors, period=f"{period}s",
@@ -146,14 +150,19 @@ class DongleTest(IntegrationTest):
         line = summary["dongle"]["line_to_gateway"]
         self.assertGreater(line["corrupted"] + line["dropped"], 0)
         self.assertGreater(summary["acknowledged"], 0)
-        # Without a checksum noise costs connections, and a node that had to connect again may not be done at the end.
-        self.assertLessEqual(summary["lost"], 0 if is_checked else (summary["connections_lost"] + MAY_VANISH) * MOST_OPEN, summary)
+        # A node that had to connect again may not be done at the end.
+        may_be_open = summary["connections_lost"] + (0 if is_checked else MAY_VANISH)
+        self.assertLessEqual(summary["lost"], may_be_open * MOST_OPEN, summary)
         received = fleet.received()
-        (self.check_all if is_checked else self.check_rest)(fleet, received, commands)
+        if is_checked:
+            self.check_all(fleet, received, commands, may_alter)
+        else:
+            self.check_rest(fleet, received, commands)
         gateway.close()
 
     def command_all(self, fleet, sleepers, actuators, is_checked, rounds):
-        """Sends `rounds` commands at QoS 2 to each node that obeys; returns what they are to obey."""
+        """Sends `rounds` commands at QoS 2 to each node that obeys; returns what they are to obey, without what was under
+        way to a node that began a new session."""
         nodes = [f"sleeper-{n + 1}" for n in range(sleepers)] + [f"actuator-{n + 1}" for n in range(actuators)]
         if is_checked:
             for node in nodes:
@@ -165,14 +174,16 @@ class DongleTest(IntegrationTest):
         commands = []
         for number in range(rounds):
             sent = [(node, f"{number} {node}") for node in nodes]
+            sessions = {node: fleet.clean_sessions(node) for node in nodes}
             fleet.application.publish_all([(f"{fleet.prefix}/{node}/command", text, 2) for node, text in sent])
-            commands += sent
             def all_are_obeyed():
-                return sum(fleet.obeyed().values()) >= len(commands)
+                obeyed = fleet.obeyed()
+                return all(obeyed[each] or fleet.clean_sessions(each[0]) > sessions[each[0]] for each in sent)
             if is_checked:
                 wait_until(all_are_obeyed, "commands to be obeyed", LIMIT)
             else:
                 self.wait_a_while(all_are_obeyed)  # check_rest counts what is missing
+            commands += [each for each in sent if fleet.clean_sessions(each[0]) == sessions[each[0]]]
         return commands
 
     def wait_a_while(self, condition):
@@ -180,15 +191,18 @@ class DongleTest(IntegrationTest):
         with contextlib.suppress(AssertionError):
             wait_until(condition, "what noise may prevent", self.a_while)
 
-    def check_all(self, fleet, received, commands):
+    def check_all(self, fleet, received, commands, may_alter):
         sent = fleet.sent()
         self.assertEqual(fleet.summary["refused"], 0, fleet.summary)
         altered = [each for each in received if each not in set(sent)]
         missing = [each for each in sent if fleet.qos_of(each[0]) >= 1 and not received[each]]
         doubled = [each for each in sent if fleet.qos_of(each[0]) == 2 and received[each] > 1]
-        self.assertEqual((altered, missing, fleet.summary["altered"]), ([], [], 0))
+        self.assertLessEqual(len(altered) + fleet.summary["altered"], may_alter, (altered, fleet.summary))
+        self.assertLessEqual(len(missing), fleet.summary["lost"] + len(altered), missing)
         self.assertLessEqual(len(doubled), fleet.summary["connections_lost"], doubled)
-        self.assertEqual(fleet.obeyed(), Counter(commands))  # each of them once
+        obeyed = fleet.obeyed()
+        self.assertEqual([each for each in commands if not obeyed[each]], [])
+        self.assertEqual([each for each, times in obeyed.items() if times != 1], [])
 
     def check_rest(self, fleet, received, commands):
         sent, obeyed = fleet.sent(), fleet.obeyed()

@@ -7,7 +7,7 @@ namespace mqttsn::transports {
 
 struct XbeeApiOptions {
     bool escapes = false;                           ///< API mode 2 (ATAP2); else API mode 1
-    std::size_t largest = 2100;                     ///< data of a frame
+    std::size_t largest = 300;                      ///< data of a frame; modules carry up to 256 octets of payload
     Duration gap = std::chrono::milliseconds(100);  ///< silence inside a frame that proves it broken
 };
 
@@ -28,6 +28,7 @@ public:
     const FramingCounters& counters() const noexcept override { return counters_; }
 
     bool escapes() const noexcept { return options_.escapes; }
+    std::size_t largest() const noexcept { return options_.largest; }
     /// When the module has told its API mode. Drops what had begun.
     void set_escapes(bool escapes) noexcept;
     /// Wrong checksums of mode 1 frames with 7D inside: many of them mean that the module is in mode 2.

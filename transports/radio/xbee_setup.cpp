@@ -17,6 +17,7 @@ constexpr Duration text_time = 2s;
 constexpr Duration rest_time = 10s;
 constexpr int attempts_per_question = 2;
 constexpr std::size_t longest_text = 64;
+constexpr std::size_t around_data = 4;  // of a frame
 
 constexpr std::array<std::uint32_t, 5> speeds{9600, 38400, 57600, 115200, 19200};
 
@@ -103,7 +104,8 @@ XbeeProtocol XbeeFacts::protocol() const noexcept {
     }
 }
 
-void XbeeSetup::start(TimePoint now, DriverOutput& out) {
+void XbeeSetup::start(TimePoint now, DriverOutput& out, bool unblock) {
+    if (unblock) this->unblock(out);
     facts_ = {};
     speed_ = 0;
     heard_ = 0;
@@ -153,6 +155,11 @@ void XbeeSetup::enter(Step step, TimePoint now, DriverOutput& out) {
         case Step::done:
             break;
     }
+}
+
+/// As many octets as the longest frame has complete any that the module waits for; between frames they mean nothing.
+void XbeeSetup::unblock(DriverOutput& out) const {
+    out.wire.insert(out.wire.end(), line_.largest() + around_data, std::byte{0});
 }
 
 /// The question of this step, once more.
@@ -309,7 +316,10 @@ void XbeeSetup::timeout(TimePoint now, DriverOutput& out) {
     deadline_.reset();
     switch (step_) {
         case Step::ask_mode:
-            if (attempts_ < attempts_per_question) return send(now, out);
+            if (attempts_ < attempts_per_question) {
+                unblock(out);
+                return send(now, out);
+            }
             if (options_.probe && !text_tried_) return enter(Step::guard, now, out);
             return no_answer(now, out);
         case Step::read:

@@ -37,8 +37,9 @@ public:
     XbeeSetup(const XbeeSetupOptions& options, XbeeApiFraming& line) : options_(options), line_(line) {}
 
     /// Begins anew, at the speed that the port has. Ends in done(), after notes; until then it tries for ever, and asks
-    /// for the port to be opened again after trying other speeds.
-    void start(TimePoint now, DriverOutput& out);
+    /// for the port to be opened again after trying other speeds. `unblock`: a module in API mode 1 may be waiting for
+    /// the end of a frame whose length was damaged.
+    void start(TimePoint now, DriverOutput& out, bool unblock = false);
     void stop() noexcept;
     bool done() const noexcept { return step_ == Step::done; }
     /// While the module is asked in text, octets go here instead of to the line.
@@ -72,6 +73,7 @@ private:
 
     void enter(Step step, TimePoint now, DriverOutput& out);
     void send(TimePoint now, DriverOutput& out);
+    void unblock(DriverOutput& out) const;
     void next_reading(TimePoint now, DriverOutput& out);
     void finish(TimePoint now, DriverOutput& out);
     void after_readings(TimePoint now, DriverOutput& out);

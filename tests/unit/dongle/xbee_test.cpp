@@ -29,6 +29,19 @@ struct Started : Bench {
 
 }  // namespace
 
+TEST_CASE("an XBee in API mode 1 waits for the end of a frame as long as it takes", "[dongle]") {
+    Started xbee("xbee,ap=1");
+    xbee.host("7E 01 2C");  // 300 octets: what comes next is inside
+    const std::string ask = "7E 00 04 08 51 41 50 15";
+    xbee.host(ask);
+    xbee.pass(seconds(60));
+    CHECK(xbee.said().empty());
+    xbee.host(Bytes(Buffer(304)));
+    xbee.host(ask);
+    xbee.pass(seconds(1));
+    CHECK(xbee.said() == compact("7E 00 06 88 51 41 50 00 01 94"));
+}
+
 TEST_CASE("an XBee says what it is when it starts", "[dongle]") {
     Bench digimesh("xbee");
     digimesh.power_on();

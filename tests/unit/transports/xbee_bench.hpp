@@ -33,6 +33,9 @@ inline std::string xbee_wire(std::string_view digits, int mode = 1) {
     return to_hex(xbee_frame(digits, mode));
 }
 
+/// What ends a frame that the module waits for: the longest one, with all around its data.
+inline const std::string xbee_unblocked = to_hex(Buffer(304));
+
 class XbeeBench : public DriverBench {
 public:
     explicit XbeeBench(const transports::DriverValues& values = {}, std::size_t mtu = 0)

@@ -14,6 +14,23 @@ const std::string publish = "0C0C210011007EC0DB7D1300";
 
 }  // namespace
 
+TEST_CASE("a damaged length of an XBee frame holds up what follows for less than one frame of the longest") {
+    XbeeBench bench;
+    bench.open_ready();
+    const Buffer good = xbee_frame("90" + node + "fffec10216");
+    bench.receive("7E 04 0D");  // no module sends as much: nothing is waited for
+    bench.receive(good);
+    CHECK(bench.received() == Lines{node + ": 0216"});
+    bench.receive("7E 00 FF");
+    std::size_t held_up = 0;
+    while (bench.received().empty()) {
+        bench.receive(good);
+        bench.advance(20ms);  // the line is never silent
+        held_up += good.size();
+        REQUIRE(held_up < 300);
+    }
+}
+
 TEST_CASE("lengths that lie and frames cut short cost an XBee link one frame, and are counted") {
     XbeeBench bench;
     bench.open_ready();
