@@ -76,16 +76,16 @@ struct Limits {
     std::size_t pending_subscriptions = 16;  ///< SUBSCRIBEs and UNSUBSCRIBEs of one client waiting for the broker
     std::size_t queue_messages = 1000;       ///< deliveries waiting for one client
     std::size_t queue_octets = 1U << 20;
-    std::size_t pending_connects = 1000;           ///< handshakes in progress, in total (SN12-6.2-m)
-    std::size_t pending_connects_per_source = 16;  ///< per endpoint (counts clients behind one forwarder)
-    std::size_t client_id_octets = 128;            ///< clientid.max
-    bool client_id_strict = false;                 ///< at most 23 characters
-    bool client_id_assign = false;                 ///< clientid.assign (SN12-5.3.1-b)
-    double frames_per_second_per_source = 0;       ///< flood guard, burst = 2 s worth; 0 = off
-    double replies_to_unknown_per_second = 100;    ///< DISCONNECTs to unknown senders, in total (SN12-5.4.21-d)
-    double searchgw_per_second = 50;               ///< GWINFOs, in total; one per second and source (SN12-6.1-f)
-    std::size_t tracked_sources = 4096;            ///< memory of the per-source rate limits
-    std::uint32_t reconnects_per_second = 500;     ///< broker connections opened again, in total; at least 1
+    std::size_t pending_connects = 1000;            ///< handshakes in progress, in total (SN12-6.2-m)
+    std::size_t pending_connects_per_source = 100;  ///< per endpoint: a forwarder's clients may come all at once
+    std::size_t client_id_octets = 128;             ///< clientid.max
+    bool client_id_strict = false;                  ///< at most 23 characters
+    bool client_id_assign = false;                  ///< clientid.assign (SN12-5.3.1-b)
+    double frames_per_second_per_source = 0;        ///< flood guard, burst = 2 s worth; 0 = off
+    double replies_to_unknown_per_second = 100;     ///< DISCONNECTs to unknown senders, in total (SN12-5.4.21-d)
+    double searchgw_per_second = 50;                ///< GWINFOs, in total; one per second and source (SN12-6.1-f)
+    std::size_t tracked_sources = 4096;             ///< memory of the per-source rate limits
+    std::uint32_t reconnects_per_second = 500;      ///< broker connections opened again, in total; at least 1
 };
 
 /// Who has to have a client's message before the client is told so.
