@@ -91,6 +91,10 @@ std::size_t count_code_points(std::string_view text) noexcept {
     return count;
 }
 
+bool is_mqtt_text(std::string_view text) noexcept {
+    return text.find('\0') == std::string_view::npos && is_valid_utf8(text);
+}
+
 bool is_usable_text(std::string_view text) noexcept {
     if (text.size() > longest_text) return false;
     for (std::size_t at = 0; at < text.size();) {

@@ -11,6 +11,9 @@ bool is_valid_utf8(std::string_view text) noexcept;
 /// Number of code points in valid UTF-8.
 std::size_t count_code_points(std::string_view text) noexcept;
 
+/// What a broker may send as text (MQTT 1.5.4): valid UTF-8 without U+0000.
+bool is_mqtt_text(std::string_view text) noexcept;
+
 /// A client id, topic or filter may be sent to a broker only if it is valid UTF-8 of at most 65535 octets, without
 /// control characters and noncharacters: a broker may close the connection on those (MQTT 1.5.4), mosquitto does.
 bool is_usable_text(std::string_view text) noexcept;

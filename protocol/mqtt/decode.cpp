@@ -68,7 +68,7 @@ public:
     Bytes binary() noexcept { return take(word()); }
     std::string_view text() noexcept {
         const auto value = as_text(binary());
-        if (!is_usable_text(value)) fail();
+        if (!is_mqtt_text(value)) fail();
         return value;
     }
 

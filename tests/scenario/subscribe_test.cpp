@@ -92,6 +92,17 @@ TEST_CASE("a wildcard SUBACK carries id 0, topics announce themselves once", "[S
     t.node.expects(sn::Publish{.topic_id = id, .data = as_bytes("2")});
 }
 
+TEST_CASE("a topic of the broker that the gateway itself would not send reaches the device", "[SN12-5.3.12-a]") {
+    Connected t;
+    t.node.sends(by_name("#"));
+    t.node.expects(sn::Suback{Qos::at_most_once, 0, 5, ReturnCode::accepted});
+    t.talk.broker_publishes("c1", "a/\x01", "1");
+    const auto reg = std::get<sn::Register>(t.node.next());
+    CHECK(reg.topic_name == "a/\x01");
+    t.node.sends(sn::Regack{reg.topic_id, reg.msg_id, ReturnCode::accepted});
+    t.node.expects(sn::Publish{.topic_id = reg.topic_id, .data = as_bytes("1")});
+}
+
 TEST_CASE("SUBACK echoes predefined ids, says 0 for short names, and leaves the other flags 0",
           "[SN12-6.9-d][SN12-5.3.4-b]") {
     auto config = Talk::config();
