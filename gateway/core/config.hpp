@@ -161,7 +161,7 @@ struct BrokerConfig {
     std::string client_id_prefix;
     std::string username;
     std::string password;
-    std::string gateway_client_id = "mqttsn-gateway";  ///< of the connection for QoS −1
+    std::string gateway_client_id;  ///< own_client_id()
 };
 
 struct Config {
@@ -192,5 +192,10 @@ struct Reconfiguration {
     std::vector<PredefinedTopic> topics;
     Limits limits;
 };
+
+/// Client id of the gateway's own connection to the broker: gateways of different names do not end each other's.
+inline const std::string& own_client_id(const Config& config) noexcept {
+    return config.broker.gateway_client_id.empty() ? config.name : config.broker.gateway_client_id;
+}
 
 }  // namespace mqttsn::gateway

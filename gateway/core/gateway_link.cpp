@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::string_view online = R"({"state":"online"})";
 constexpr auto listening_time = 10s;
+constexpr auto too_short = 10s;  // a connection
+constexpr std::size_t most_reasons_logged = 4;
 constexpr std::string_view offline = R"({"state":"offline"})";
 
 SourceRateLimit source_limit(const Config& config) {
@@ -57,7 +59,7 @@ void GatewayLink::open(Turn& turn) {
 
 void GatewayLink::opened(Turn& turn) {
     const BrokerConfig& broker = turn.config().broker;
-    upstream_.connect({broker.gateway_client_id, true, will_ ? &*will_ : nullptr, broker.username, broker.password},
+    upstream_.connect({own_client_id(turn.config()), true, will_ ? &*will_ : nullptr, broker.username, broker.password},
                       turn.now, turn.out);
 }
 
@@ -74,7 +76,8 @@ void GatewayLink::handle_events(Turn& turn) {
             ++turn.counters().upstream_connects;
             upstream_.accepted();
             attempt_ends_.reset();
-            failure_logged_ = false;
+            failures_logged_.clear();
+            connected_at_ = turn.now;
             turn.log(LogLevel::info, "broker", "connected");
             introduce(turn);
             for (const Message& message : std::exchange(waiting_, {}))
@@ -99,19 +102,27 @@ void GatewayLink::handle_events(Turn& turn) {
 
 void GatewayLink::closed(std::string_view reason, Turn& turn) {
     upstream_.lost();
-    fail(reason, turn);
+    if (!connected_at_ || turn.now - *connected_at_ >= too_short) return fail(reason, turn);
+    fail(fmt::format("{} soon after it had accepted it; does another gateway use [broker] gateway_client_id = \"{}\"?",
+                     reason, own_client_id(turn.config())),
+         turn);
 }
 
-// Said once per outage: every retry would fill the log of a barn for a week.
+// Each reason is said once per outage: every retry would fill the log of a barn for a week.
 void GatewayLink::fail(std::string_view reason, Turn& turn) {
     ++turn.counters().upstream_failures;
     attempt_ends_.reset();
+    // Two connections with one client id end each other as fast as they may.
+    if (connected_at_ && turn.now - *connected_at_ >= too_short) upstream_.end_outage();
     // A broker that breaks when it is asked for what it retains is not asked again at once.
     may_listen_ = !listens_until_;
     listens_until_.reset();
     next_attempt_ = upstream_.back_off(turn.config().timers, turn.core.random, turn.now);
-    turn.log(failure_logged_ ? LogLevel::debug : LogLevel::error, "broker", "not connected: {}", reason);
-    failure_logged_ = true;
+    connected_at_.reset();
+    const bool is_new = failures_logged_.size() < most_reasons_logged &&
+                        std::ranges::find(failures_logged_, reason) == failures_logged_.end();
+    turn.log(is_new ? LogLevel::error : LogLevel::debug, "broker", "not connected: {}", reason);
+    if (is_new) failures_logged_.emplace_back(reason);
 }
 
 void GatewayLink::introduce(Turn& turn) {

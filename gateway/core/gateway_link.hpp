@@ -61,10 +61,11 @@ private:
     std::vector<mqtt::Event> events_;
     std::optional<TimePoint> attempt_ends_;
     std::optional<TimePoint> next_attempt_;
+    std::optional<TimePoint> connected_at_;
     DeviceStatus devices_;
     std::optional<TimePoint> listens_until_;  ///< to retained messages about devices
     bool may_listen_ = true;
-    bool failure_logged_ = false;
+    std::vector<std::string> failures_logged_;  ///< of this outage
 };
 
 }  // namespace mqttsn::gateway

@@ -30,11 +30,6 @@ void Upstream::connect(const mqtt::ConnectRequest& request, TimePoint now, Outbo
     write(out, [&](mqtt::Client& client, Buffer& wire) { client.connect(request, now, wire); });
 }
 
-void Upstream::accepted() noexcept {
-    phase_ = Phase::ready;
-    failures_ = 0;
-}
-
 void Upstream::close() noexcept {
     unanswered_ = unanswered_ || phase_ == Phase::handshake;
     client_.connection_lost();

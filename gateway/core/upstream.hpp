@@ -40,7 +40,9 @@ public:
     /// The socket is connected: emits the MQTT CONNECT.
     void connect(const mqtt::ConnectRequest& request, TimePoint now, Outbox& out);
     /// CONNACK 0 came.
-    void accepted() noexcept;
+    void accepted() noexcept { phase_ = Phase::ready; }
+    /// The next back-off is the shortest again.
+    void end_outage() noexcept { failures_ = 0; }
 
     /// MQTT DISCONNECT, then an orderly close: the broker discards the will.
     void disconnect(mqtt::ReasonCode reason, Outbox& out);

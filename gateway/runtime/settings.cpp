@@ -27,6 +27,7 @@ public:
         policies();
         state_directory();
         http();
+        client_id();
         bridge();
         const Timers& timers = settings_.core.timers;
         if (timers.upstream_backoff_min > timers.upstream_backoff_max) {
@@ -165,6 +166,15 @@ private:
             error(
                 fmt::format("[http] listen = \"{}\": expected an address such as \"127.0.0.1:9883\", or \"\"", listen));
         }
+    }
+
+    void client_id() {
+        const std::string& client_id = own_client_id(settings_.core);
+        if (is_usable_text(client_id)) return;
+        error(
+            fmt::format("[broker] gateway_client_id = \"{}\": expected valid UTF-8 without control characters (when "
+                        "empty it is [gateway] name)",
+                        client_id));
     }
 
     void bridge() {

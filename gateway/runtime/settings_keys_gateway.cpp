@@ -96,8 +96,9 @@ void add_broker(std::vector<SettingKey>& keys) {
                           65536, 1U << 30, MQTTSN_AT(broker.max_unsent)));
     keys.push_back(text("broker", "client_id_prefix", "put before each device's client id",
                         MQTTSN_AT(core.broker.client_id_prefix)));
-    keys.push_back(text("broker", "gateway_client_id", "client id of the gateway's own connection (QoS -1)",
-                        MQTTSN_AT(core.broker.gateway_client_id), 1));
+    keys.push_back(text("broker", "gateway_client_id",
+                        "client id of the gateway's own connection (QoS -1, status); empty = [gateway] name",
+                        MQTTSN_AT(core.broker.gateway_client_id)));
     keys.push_back(duration("broker", "session_expiry",
                             "MQTT 5: how long the broker keeps sessions of devices with CleanSession=0", 0s,
                             4294967295s, MQTTSN_AT(core.broker.client.session_expiry_s)));

@@ -59,6 +59,20 @@ class BrokerAway(IntegrationTest):
         gateway.wait_for("broker: connected")
         self.assertEqual(device.connect(), sn.ACCEPTED)
         self.assertEqual(gateway.log.count("broker: not connected"), 1, "an outage is logged once")
+        broker.kill()
+        gateway.wait_for("broker: not connected: the broker closed the connection")
+        gateway.wait_for(f"broker: not connected: 127.0.0.1:{broker.port}: Connection refused", after=gateway.line_of("closed the"))
+
+    def test_two_gateways_with_one_client_id_give_way_to_each_other_ever_longer(self):
+        broker = self.start_broker()
+        gateways = [self.start_gateway(broker, gateway={"name": "twin"}) for _ in range(2)]
+        for gateway in gateways:
+            gateway.wait_for('broker: not connected: the broker closed the connection soon after it had accepted it; does '
+                             'another gateway use .broker. gateway_client_id = "twin"')
+        others = [self.start_gateway(broker, gateway={"name": name}) for name in ("one", "other")]
+        for gateway in others:
+            self.assertEqual(self.device(gateway).connect(), sn.ACCEPTED)
+            self.assertNotIn("not connected", gateway.log)
 
     def test_devices_survive_a_restart_of_the_broker(self):
         """[SN12-6.12-e] [SN12-6.6-i] [SN12-6.9-h] [SN12-7.1-b]"""

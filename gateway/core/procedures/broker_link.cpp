@@ -84,6 +84,7 @@ void upstream_opened(Session& session, Turn& turn) {
 void upstream_accepted(Session& session, const mqtt::Connected& event, Turn& turn) {
     ++turn.counters().upstream_connects;
     session.upstream.accepted();
+    session.upstream.end_outage();
     if (session.state == ClientState::connecting) return accept_connect(session, event.session_present, turn);
     for (const Timer timer : {Timer::back_off, Timer::upstream, Timer::grace})
         session.stop(timer);
