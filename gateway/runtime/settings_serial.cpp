@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 
 namespace mqttsn::gateway {
@@ -73,6 +74,7 @@ private:
         core.name = link.name;
         const auto made = link.kind->make(link.values, link.mtu);
         if (!made.driver) return error(made.error);
+        duty_cycle(*made.driver);
         const auto traits = made.driver->traits();
         core.max_frame = traits.mtu;
         core.confirms_departure = true;
@@ -80,6 +82,26 @@ private:
         // Nowhere to broadcast to: the searcher alone gets its answer.
         core.advertise = traits.broadcast;
         core.gwinfo_unicast = !traits.broadcast;
+    }
+
+    // A limit that cannot be kept, or that lets nothing through, is no limit that somebody wanted.
+    void duty_cycle(const transports::Driver& driver) {
+        const transports::SerialConfig& link = present_->link;
+        const transports::DutyCycle duty(link.duty_cycle, link.duty_window);
+        if (!duty.limits()) return;
+        const std::size_t mtu = driver.traits().mtu;
+        const Duration air_time = driver.air_time(mtu);
+        if (air_time == Duration::zero()) {
+            const bool has_rate = std::ranges::any_of(
+                link.kind->options, [](const transports::DriverOption& each) { return each.name == "air_rate"; });
+            error(fmt::format("duty_cycle cannot be kept: the air time of link = \"{}\" is not known{}",
+                              link.kind->name, has_rate ? "; give the radio's air_rate in bit/s" : ""));
+        } else if (!duty.earliest(air_time, TimePoint())) {
+            error(fmt::format(
+                "duty_cycle = \"{:g}%\" is too little: a frame of {} octets is {} ms on the air and "
+                "would never leave; raise it, or lower mtu",
+                link.duty_cycle * 100, mtu, std::chrono::ceil<std::chrono::milliseconds>(air_time).count()));
+        }
     }
 
     Settings& settings_;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 
@@ -12,8 +13,9 @@ namespace mqttsn::transports {
 
 namespace {
 
-// So much without one good frame is not noise in front of the first: the two ends do not agree.
-constexpr std::size_t suspicious_octets = 2000;
+// So much without one good frame, and more than two of the largest, is not noise in front of the first: the two ends do
+// not agree.
+constexpr std::size_t suspicious_octets = 600;
 // Delimiters, block codes and check value around a message, for estimates.
 constexpr std::size_t framing_overhead = 6;
 
@@ -51,7 +53,7 @@ void FramedLine::receive(Bytes octets, TimePoint now, DriverOutput& out) {
         out.notes.push_back({DriverOutput::Level::warning,
                              "this device speaks IP over SLIP: attach the line with slattach or tunslip6, and let the "
                              "gateway listen with [[udp]] on the interface"});
-    } else if (octets_without_frame_ >= suspicious_octets) {
+    } else if (octets_without_frame_ >= std::max(suspicious_octets, 2 * options_.framing_options.largest)) {
         has_hinted_ = true;
         out.notes.push_back({DriverOutput::Level::warning,
                              fmt::format("{} octets without one good frame: baud, link and crc have to be the same at "

@@ -84,6 +84,7 @@ name = "barn"
 link = "hdlc"
 baud = 57600
 mtu = 60
+air_rate = 9600
 duty_cycle = "0.1 %"
 turnaround = "100ms"
 retry = "30s"
@@ -109,6 +110,17 @@ listen = "127.0.0.1:1883"
     CHECK(barn.turnaround == Duration(100ms));
     CHECK(barn.values.at("half_duplex") == "true");
     CHECK_FALSE(settings.serial[1].link.turnaround);
+}
+
+TEST_CASE("a duty cycle that cannot be kept, or that lets nothing through, is refused") {
+    const auto error = [](std::string_view rest) { return error_of(fmt::format("[[serial]]\ndevice = \"/dev/a\"\n{}", rest)); };
+    CHECK(error("link = \"hdlc\"\nduty_cycle = \"1%\"\n").find("the air time of link = \"hdlc\" is not known; give the radio's "
+                                                             "air_rate in bit/s") != std::string::npos);
+    CHECK(error("link = \"xbee\"\nduty_cycle = \"1%\"\n").ends_with("the air time of link = \"xbee\" is not known"));
+    CHECK(error("link = \"rylr\"\nduty_cycle = \"0.001%\"\n").find("[[serial]] duty_cycle = \"0.001%\" is too little: a frame "
+                                                                "of ") != std::string::npos);
+    load("[[serial]]\ndevice = \"/dev/a\"\nlink = \"rylr\"\nduty_cycle = \"1%\"\n");
+    load("[[serial]]\ndevice = \"/dev/a\"\nlink = \"hdlc\"\nduty_cycle = \"100%\"\n");  // no limit
 }
 
 TEST_CASE("what is wrong with a serial link is told with its line") {
