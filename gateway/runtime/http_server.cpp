@@ -11,9 +11,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
-#include <unordered_set>
+#include <vector>
 
 namespace mqttsn::gateway {
 
@@ -58,7 +59,7 @@ public:
     HttpReply answer(std::string_view target) { return answer_(target); }
 
     HttpCounters counters;
-    std::unordered_set<Connection*> connections;
+    std::vector<Connection*> connections;  ///< who has waited for a request for longest comes first
 
 private:
     void accept();
@@ -74,14 +75,19 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
 public:
     Connection(std::shared_ptr<Listener> listener, tcp::socket socket)
         : listener_(std::move(listener)), stream_(std::move(socket)) {
-        listener_->connections.insert(this);
+        listener_->connections.push_back(this);
     }
-    ~Connection() { listener_->connections.erase(this); }
+    ~Connection() { std::erase(listener_->connections, this); }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
     void read();
-    void close() { stream_.close(); }
+    void close() {
+        waits_ = false;
+        stream_.close();
+    }
+    /// For a request; none is answered.
+    bool waits() const noexcept { return waits_; }
 
 private:
     void handle_request();
@@ -94,14 +100,19 @@ private:
     std::optional<http::request_parser<http::empty_body>> parser_;
     http::response<http::string_body> response_;
     std::array<char, 1024> drained_{};
+    bool waits_ = false;
 };
 
 void HttpServer::Connection::read() {
+    waits_ = true;
+    std::erase(listener_->connections, this);
+    listener_->connections.push_back(this);
     parser_.emplace();
     parser_->header_limit(max_request_octets);
     stream_.expires_after(request_time);
     http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
         if (!error) return self->handle_request();
+        self->waits_ = false;
         if (!is_http_error(error)) return self->close();
         const http::status status = status_for(error);
         self->reply({static_cast<unsigned>(status), "text/plain; charset=utf-8",
@@ -111,6 +122,7 @@ void HttpServer::Connection::read() {
 }
 
 void HttpServer::Connection::handle_request() {
+    waits_ = false;
     ++listener_->counters.requests;
     const auto& request = parser_->get();
     const bool is_head = request.method() == http::verb::head;
@@ -180,7 +192,7 @@ void HttpServer::Listener::stop() {
     acceptor_.close(ignored);
     pause_.cancel();
     for (Connection* each : connections)
-        each->close();
+        each->close();  // its handler lets go of it later
 }
 
 std::string HttpServer::Listener::url() const {
@@ -208,7 +220,9 @@ void HttpServer::Listener::accept() {
 void HttpServer::Listener::accepted(tcp::socket socket) {
     if (connections.size() >= max_connections) {
         ++counters.refused;
-        return;
+        const auto idle = std::ranges::find_if(connections, &Connection::waits);
+        if (idle == connections.end()) return;
+        (*idle)->close();
     }
     std::make_shared<Connection>(shared_from_this(), std::move(socket))->read();
 }

@@ -19,7 +19,7 @@ struct HttpReply {
 
 struct HttpCounters {
     std::uint64_t requests = 0;
-    std::uint64_t refused = 0;  ///< connections above the limit
+    std::uint64_t refused = 0;  ///< connections above the limit, or closed for another
 };
 
 class HttpServer {
@@ -27,7 +27,7 @@ public:
     /// Called on the loop with what stands behind GET: path and query as they came.
     using Answer = std::function<HttpReply(std::string_view target)>;
 
-    static constexpr std::size_t max_connections = 32;  ///< more are closed at once
+    static constexpr std::size_t max_connections = 32;  ///< one more takes the place of an idle one
     static constexpr std::uint32_t max_request_octets = 8192;
 
     HttpServer(boost::asio::io_context& io, Answer answer);

@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace mqttsn::gateway {
@@ -22,6 +23,12 @@ double seconds(Duration duration) {
 
 json::object show_link(const LinkSnapshot& link) {
     const auto& c = link.counters;
+    json::object more;
+    for (const transports::NamedCount& each : link.more) {
+        std::string name(each.name);
+        std::ranges::replace(name, ' ', '_');
+        more[name] = each.value;
+    }
     return {{"name", link.name},
             {"up", link.up},
             {"frames_received", c.frames_in},
@@ -31,7 +38,8 @@ json::object show_link(const LinkSnapshot& link) {
             {"truncated", c.truncated},
             {"receive_errors", c.receive_errors},
             {"send_errors", c.send_errors},
-            {"send_queue_full", c.send_queue_full}};
+            {"send_queue_full", c.send_queue_full},
+            {"more", std::move(more)}};
 }
 
 json::object show_store(const StoreSnapshot& store) {

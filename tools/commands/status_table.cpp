@@ -99,6 +99,12 @@ std::string links(const json::object& status) {
         std::uint64_t errors = 0;
         for (const char* kind : {"truncated", "receive_errors", "send_errors", "send_queue_full"})
             errors += link.at(kind).to_number<std::uint64_t>();
+        // Of serial lines and their dongles.
+        const auto& more = link.at("more").as_object();
+        for (const char* kind :
+             {"check_errors", "framing_errors", "oversize", "send_failures", "send_timeouts", "too_long"}) {
+            if (const auto* count = more.if_contains(kind)) errors += count->to_number<std::uint64_t>();
+        }
         rows.push_back({shown(link.at("name")), link.at("up").as_bool() ? "up" : "DOWN",
                         shown(link.at("frames_received")), shown(link.at("frames_sent")), fmt::format("{}", errors)});
     }
