@@ -1,5 +1,7 @@
 #include "gateway/runtime/settings_broker.hpp"
 
+#include "gateway/runtime/regular_file.hpp"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -65,10 +67,12 @@ std::optional<std::string> first_line(const std::string& path) {
 
 void read_secret_file(const char* key, const std::string& path, std::string& secret, const Report& error) {
     if (path.empty()) return;
+    const std::string why = why_unreadable(path);
+    if (!why.empty()) return error(fmt::format("[broker] {} = \"{}\" cannot be read: {}", key, path, why));
     if (const auto line = first_line(path)) {
         secret = *line;
     } else {
-        error(fmt::format("[broker] {} = \"{}\" cannot be read or is empty", key, path));
+        error(fmt::format("[broker] {} = \"{}\" is empty", key, path));
     }
 }
 

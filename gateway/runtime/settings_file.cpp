@@ -1,10 +1,9 @@
 // The only place that knows the TOML library.
+#include "gateway/runtime/regular_file.hpp"
 #include "gateway/runtime/settings_keys.hpp"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
-
-#include <filesystem>
 
 namespace mqttsn::gateway {
 
@@ -132,9 +131,10 @@ private:
 }  // namespace
 
 SettingErrors read_settings_file(const std::string& path, Settings& settings) {
-    std::error_code error;
-    if (std::filesystem::is_directory(path, error))
-        return {fmt::format("{}: is a directory, not a configuration file", path)};
+    if (const std::string why = why_unreadable(path); !why.empty()) {
+        if (why.starts_with("is ")) return {fmt::format("{}: {}, not a configuration file", path, why)};
+        return {fmt::format("{}: cannot be read: {}", path, why)};
+    }
     try {
         const auto root = toml::parse_file(path);
         Reader reader(path, settings);

@@ -1,5 +1,7 @@
 #include "gateway/runtime/tls.hpp"
 
+#include "gateway/runtime/regular_file.hpp"
+
 #include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -81,6 +83,14 @@ bool TlsContext::load(std::string& error) {
         error = fmt::format("[broker] {} = \"{}\": {}", key, value, last_reason());
         return false;
     };
+    const std::pair<const char*, const std::string*> files[] = {
+        {"ca_file", &settings_.ca_file}, {"certificate", &settings_.certificate}, {"key", &settings_.key}};
+    for (const auto& [name, path] : files) {
+        const std::string why = path->empty() ? "" : why_unreadable(*path);
+        if (why.empty()) continue;
+        error = fmt::format("[broker] {} = \"{}\" cannot be read: {}", name, *path, why);
+        return false;
+    }
     SSL_CTX_set_min_proto_version(context_,
                                   settings_.minimum_version == TlsVersion::v1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);

@@ -132,7 +132,7 @@ class Credentials(IntegrationTest):
     def test_what_is_missing_or_given_twice_is_named(self):
         for lines, message in ((['password_env = "NO_SUCH_VARIABLE"'], "there is no such environment variable"),
                                (['password_credential = "x"'], "not started by systemd with LoadCredential=x"),
-                               (['username_file = "/no/such/file"'], "cannot be read or is empty"),
+                               (['username_file = "/no/such/file"'], "cannot be read: No such file"),
                                (['password = "a"', 'password_env = "HOME"'], "give only one of them")):
             with self.subTest(lines):
                 config = self.directory / "gateway.toml"

@@ -126,6 +126,11 @@ TEST_CASE("a file that cannot be read is told with the reason") {
     const auto directory = read_settings_file("/tmp", settings);
     REQUIRE(directory.size() == 1);
     CHECK(directory[0] == "/tmp: is a directory, not a configuration file");
+    const auto device = read_settings_file("/dev/zero", settings);  // it would never end
+    REQUIRE(device.size() == 1);
+    CHECK(device[0] == "/dev/zero: is a FIFO or a device, not a configuration file");
+    CHECK_THAT(error_of("[broker]\npassword_file = \"/dev/zero\"\n"),
+               Contains("[broker] password_file = \"/dev/zero\" cannot be read: is a FIFO or a device"));
 }
 
 TEST_CASE("broker URLs give host and port") {
