@@ -79,7 +79,8 @@ private:
         boost::system::error_code error;
         socket_.send(boost::asio::buffer(datagram), 0, error);
         // A lost datagram is lost to the node's retransmission; that the gateway is away is worth a word.
-        send_errors_ += error ? 1U : 0U;
+        if (!error) return;  // whether anybody hears it is not known
+        ++send_errors_;
         tell_gateway_state(error);
     }
     void on_link_state(LinkId, bool up, const std::string& reason) override {
