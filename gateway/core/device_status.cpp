@@ -118,7 +118,9 @@ void DeviceStatus::wake(TimePoint now) {
 
 std::optional<DeviceStatus::Telling> DeviceStatus::next(Turn& turn) {
     wake(turn.now);
-    while (!ready_.empty() && free_from_ <= turn.now) {
+    while (!ready_.empty()) {
+        if (free_from_ <= turn.now) begin_group(turn.now);
+        if (left_in_group_ == 0) return std::nullopt;
         auto& [client_id, device] = *ready_.front();
         Session* session = turn.core.sessions.find(client_id);
         const bool is_connecting = session != nullptr && session->state == ClientState::connecting;
@@ -129,7 +131,7 @@ std::optional<DeviceStatus::Telling> DeviceStatus::next(Turn& turn) {
         ready_.pop_front();
         if (is_connecting || (!is_known && !device.told)) continue;
         device.told = is_known;
-        free_from_ = turn.now + Duration(std::chrono::seconds(1)) / config_.devices_per_second;
+        --left_in_group_;
         DeviceReport report;
         if (is_known) {
             report = report_of(turn.core, *session, turn.now);
@@ -140,10 +142,17 @@ std::optional<DeviceStatus::Telling> DeviceStatus::next(Turn& turn) {
     return std::nullopt;
 }
 
+// Ten times a second: a wake-up of the loop and a send for each device would cost more than the message.
+void DeviceStatus::begin_group(TimePoint now) noexcept {
+    left_in_group_ = std::max<std::uint32_t>(1, config_.devices_per_second / 10);
+    free_from_ = now + Duration(std::chrono::seconds(1)) * left_in_group_ / config_.devices_per_second;
+}
+
 std::optional<TimePoint> DeviceStatus::next_time() const noexcept {
     if (ready_.empty() && resting_.empty()) return std::nullopt;
     if (ready_.empty()) return resting_.front().until;
-    return resting_.empty() ? free_from_ : std::min(free_from_, resting_.front().until);
+    const TimePoint free = left_in_group_ > 0 ? TimePoint() : free_from_;
+    return resting_.empty() ? free : std::min(free, resting_.front().until);
 }
 
 std::vector<std::string> DeviceStatus::told() const {

@@ -48,13 +48,15 @@ private:
 
     bool want(std::string_view client_id, bool told, Turn& turn);
     void wake(TimePoint now);
+    void begin_group(TimePoint now) noexcept;
     std::string topic_of(std::string_view client_id) const;
 
     BridgeConfig config_;
     Devices devices_;
     std::deque<Devices::value_type*> ready_;  ///< oldest change first
     std::deque<Resting> resting_;             ///< told a moment ago
-    TimePoint free_from_{};
+    TimePoint free_from_{};                   ///< when the next group of messages begins
+    std::uint32_t left_in_group_ = 0;         ///< of the present one
 };
 
 /// The level of a topic that stands for a client id: wildcards, `/`, `%` and what topics should not hold as %XX.

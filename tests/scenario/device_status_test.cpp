@@ -147,6 +147,23 @@ TEST_CASE("all devices together are told at a limited rate, in the order of thei
     }
 }
 
+TEST_CASE("many devices are told in ten groups a second") {
+    auto config = telling();
+    config.bridge.devices_per_second = 30;
+    Talk talk(config);
+    for (std::uint8_t i = 1; i <= 7; ++i)
+        talk.device(i).connects("c" + std::to_string(i));
+    CHECK(talk.heard("gw").size() == 3);
+    talk.advance(100ms - 1us);
+    CHECK(talk.heard("gw").empty());
+    talk.advance(1us);
+    CHECK(talk.heard("gw").size() == 3);
+    talk.advance(100ms);
+    CHECK(talk.heard("gw").size() == 1);
+    talk.advance(1s);
+    CHECK(talk.heard("gw").empty());
+}
+
 TEST_CASE("devices come and go faster than they can be told: as many as limits.clients wait") {
     auto config = telling();
     config.limits.clients = 3;
