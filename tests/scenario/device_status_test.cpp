@@ -9,11 +9,18 @@ using namespace mqttsn::test;
 
 namespace {
 
-gateway::Config telling() {
+gateway::Config telling(std::uint32_t devices_per_second = Talk::config().bridge.devices_per_second) {
     auto config = Talk::config();
+    config.bridge.devices_per_second = devices_per_second;
     config.bridge.devices_prefix = "gw/devices/";
     config.links.front().advertise = false;
     return config;
+}
+
+/// Connects c1, c2, …
+void connect_devices(Talk& talk, std::uint8_t count) {
+    for (std::uint8_t i = 1; i <= count; ++i)
+        talk.device(i).connects("c" + std::to_string(i));
 }
 
 std::string told(std::string_view device, std::string_view state = "") {
@@ -134,11 +141,8 @@ TEST_CASE("the topic of a session that ends is emptied") {
 }
 
 TEST_CASE("all devices together are told at a limited rate, in the order of their changes") {
-    auto config = telling();
-    config.bridge.devices_per_second = 2;
-    Talk talk(config);
-    for (std::uint8_t i = 1; i <= 4; ++i)
-        talk.device(i).connects("c" + std::to_string(i));
+    Talk talk(telling(2));
+    connect_devices(talk, 4);
     for (int i = 1; i <= 4; ++i) {
         CHECK(talk.heard("gw") == Lines{told("c" + std::to_string(i), "active")});
         talk.advance(500ms - 1us);
@@ -148,11 +152,8 @@ TEST_CASE("all devices together are told at a limited rate, in the order of thei
 }
 
 TEST_CASE("many devices are told in ten groups a second") {
-    auto config = telling();
-    config.bridge.devices_per_second = 30;
-    Talk talk(config);
-    for (std::uint8_t i = 1; i <= 7; ++i)
-        talk.device(i).connects("c" + std::to_string(i));
+    Talk talk(telling(30));
+    connect_devices(talk, 7);
     CHECK(talk.heard("gw").size() == 3);
     talk.advance(100ms - 1us);
     CHECK(talk.heard("gw").empty());
@@ -165,9 +166,8 @@ TEST_CASE("many devices are told in ten groups a second") {
 }
 
 TEST_CASE("devices come and go faster than they can be told: as many as limits.clients wait") {
-    auto config = telling();
+    auto config = telling(1);
     config.limits.clients = 3;
-    config.bridge.devices_per_second = 1;
     Talk talk(config);
     for (std::uint8_t i = 1; i <= 100; ++i) {
         talk.device(i).connects("c" + std::to_string(i));
