@@ -103,17 +103,16 @@ void SimNode::on_event(const node::Event& event) {
         on_received(*message);
     } else if (const auto* ended = std::get_if<node::Disconnected>(&event); ended != nullptr && ended->asked) {
         link_.close();
-    } else if (std::holds_alternative<node::Rejected>(event) || std::holds_alternative<node::Disconnected>(event)) {
-        // The client connects again by itself where that makes sense.
-        ++fleet_.connections_lost;
-        was_connected_ = false;
-        is_connecting_ = false;
+    } else if (std::holds_alternative<node::Disconnected>(event)) {
+        on_ended();  // the client connects again by itself
+    } else if (const auto* rejected = std::get_if<node::Rejected>(&event)) {
+        on_ended();
+        if (rejected->code == sn::ReturnCode::congestion) return;  // likewise
         // Noise may have turned the answer into a refusal, and one that broke the rules may do better the next time.
-        const auto* rejected = std::get_if<node::Rejected>(&event);
-        if (rejected == nullptr || rejected->code == sn::ReturnCode::congestion) return;
         retry_later(&SimNode::connect, link_.misbehaviour() != nullptr ? retry_after : retry_refused_after);
     } else if (std::holds_alternative<node::Lost>(event)) {
-        on_lost();
+        on_ended();
+        retry_later(&SimNode::connect, retry_after);
     }
 }
 
@@ -193,11 +192,10 @@ void SimNode::on_echo(std::uint64_t number) {
     totals_.echo_latency_max = std::max(totals_.echo_latency_max, latency);
 }
 
-void SimNode::on_lost() {
+void SimNode::on_ended() {
     ++fleet_.connections_lost;
     was_connected_ = false;
     is_connecting_ = false;
-    retry_later(&SimNode::connect, retry_after);
 }
 
 void SimNode::retry_later(void (SimNode::*what)(), std::chrono::duration<double> after) {

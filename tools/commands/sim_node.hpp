@@ -89,7 +89,7 @@ private:
     void on_received(const node::Received& message);
     void on_command(std::string_view command);
     void on_echo(std::uint64_t number);
-    void on_lost();
+    void on_ended();
     void subscribe();
     void retry_later(void (SimNode::*what)(), std::chrono::duration<double> after);
     void schedule_next();
