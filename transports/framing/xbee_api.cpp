@@ -87,6 +87,10 @@ void XbeeApiFraming::set_escapes(bool escapes) noexcept {
     reset();
 }
 
+std::size_t XbeeApiFraming::largest_on_wire() const noexcept {
+    return options_.largest + around;
+}
+
 void XbeeApiFraming::cut_short() {
     ++counters_.framing_errors;
     reset();

@@ -28,7 +28,8 @@ public:
     const FramingCounters& counters() const noexcept override { return counters_; }
 
     bool escapes() const noexcept { return options_.escapes; }
-    std::size_t largest() const noexcept { return options_.largest; }
+    /// Octets of the largest frame on the wire, with all around its data and without escapes.
+    std::size_t largest_on_wire() const noexcept;
     /// When the module has told its API mode. Drops what had begun.
     void set_escapes(bool escapes) noexcept;
     /// Wrong checksums of mode 1 frames with 7D inside: many of them mean that the module is in mode 2.

@@ -79,7 +79,7 @@ private:
     XbeeProtocol protocol() const noexcept {
         return options_.protocol == XbeeProtocol::unknown ? setup_.facts().protocol() : options_.protocol;
     }
-    void set_up(TimePoint now, DriverOutput& out, bool unblock = false);
+    void set_up(TimePoint now, DriverOutput& out);
     void count_line(DriverOutput& out);
     void after_setup(DriverOutput& out);
     void handle_frames(TimePoint now, DriverOutput& out);
@@ -129,14 +129,14 @@ void XbeeDriver::closed(TimePoint /*now*/, DriverOutput& out) {
 }
 
 /// Frame numbers and what was under way are unknown to a module that has begun anew.
-void XbeeDriver::set_up(TimePoint now, DriverOutput& out, bool unblock) {
+void XbeeDriver::set_up(TimePoint now, DriverOutput& out) {
     fail_pending(out);
     held_until_.reset();
     silent_ = 0;
     legacy_heard_ = modern_heard_ = false;
     ready_ = false;
     out.ready = false;
-    setup_.start(now, out, unblock);
+    setup_.start(now, out);
 }
 
 void XbeeDriver::after_setup(DriverOutput& out) {
@@ -404,7 +404,8 @@ void XbeeDriver::timeout(TimePoint now, DriverOutput& out) {
     setup_.timeout(now, out);
     if (ready_ && silent_ >= timeouts_of_a_dead_module) {
         tell(Level::error, fmt::format("the XBee is silent: {} frames without a status", silent_), out);
-        set_up(now, out, true);
+        setup_.unblock(out);
+        set_up(now, out);
     }
     after_setup(out);
 }

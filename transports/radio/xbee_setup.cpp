@@ -17,7 +17,6 @@ constexpr Duration text_time = 2s;
 constexpr Duration rest_time = 10s;
 constexpr int attempts_per_question = 2;
 constexpr std::size_t longest_text = 64;
-constexpr std::size_t around_data = 4;  // of a frame
 
 constexpr std::array<std::uint32_t, 5> speeds{9600, 38400, 57600, 115200, 19200};
 
@@ -104,8 +103,7 @@ XbeeProtocol XbeeFacts::protocol() const noexcept {
     }
 }
 
-void XbeeSetup::start(TimePoint now, DriverOutput& out, bool unblock) {
-    if (unblock) this->unblock(out);
+void XbeeSetup::start(TimePoint now, DriverOutput& out) {
     facts_ = {};
     speed_ = 0;
     heard_ = 0;
@@ -157,9 +155,8 @@ void XbeeSetup::enter(Step step, TimePoint now, DriverOutput& out) {
     }
 }
 
-/// As many octets as the longest frame has complete any that the module waits for; between frames they mean nothing.
 void XbeeSetup::unblock(DriverOutput& out) const {
-    out.wire.insert(out.wire.end(), line_.largest() + around_data, std::byte{0});
+    out.wire.insert(out.wire.end(), line_.largest_on_wire(), std::byte{0});
 }
 
 /// The question of this step, once more.

@@ -37,9 +37,11 @@ public:
     XbeeSetup(const XbeeSetupOptions& options, XbeeApiFraming& line) : options_(options), line_(line) {}
 
     /// Begins anew, at the speed that the port has. Ends in done(), after notes; until then it tries for ever, and asks
-    /// for the port to be opened again after trying other speeds. `unblock`: a module in API mode 1 may be waiting for
-    /// the end of a frame whose length was damaged.
-    void start(TimePoint now, DriverOutput& out, bool unblock = false);
+    /// for the port to be opened again after trying other speeds.
+    void start(TimePoint now, DriverOutput& out);
+    /// A module in API mode 1 may be waiting for the end of a frame whose length was damaged: as many zeros as the
+    /// largest frame has octets complete it; between frames they mean nothing.
+    void unblock(DriverOutput& out) const;
     void stop() noexcept;
     bool done() const noexcept { return step_ == Step::done; }
     /// While the module is asked in text, octets go here instead of to the line.
@@ -73,7 +75,6 @@ private:
 
     void enter(Step step, TimePoint now, DriverOutput& out);
     void send(TimePoint now, DriverOutput& out);
-    void unblock(DriverOutput& out) const;
     void next_reading(TimePoint now, DriverOutput& out);
     void finish(TimePoint now, DriverOutput& out);
     void after_readings(TimePoint now, DriverOutput& out);
