@@ -6,6 +6,7 @@
 
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -40,6 +41,12 @@ struct NamedCount {
 
     /// As logs show it.
     std::string_view unit() const noexcept { return kind == Kind::milliseconds ? " ms" : ""; }
+    /// The name as pages for programs show it: "check_errors".
+    std::string identifier() const {
+        std::string text(name);
+        std::ranges::replace(text, ' ', '_');
+        return text;
+    }
 };
 
 enum class NoteLevel : std::uint8_t { debug, info, warning, error };

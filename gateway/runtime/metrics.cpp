@@ -93,8 +93,7 @@ void show_link_events(const std::vector<LinkSnapshot>& links, Exposition& out) {
             for (const auto& each : link.more) {
                 if (each.kind != kind) continue;
                 if (!std::exchange(begun, true)) begin();
-                std::string name(each.name);
-                std::ranges::replace(name, ' ', '_');
+                const std::string name = each.identifier();
                 if (kind == Kind::milliseconds) {
                     out.sample(static_cast<double>(each.value) / 1000, {{"link", link.name}, {label, name}});
                 } else {

@@ -3,7 +3,6 @@
 
 #include <boost/json.hpp>
 
-#include <algorithm>
 #include <cmath>
 
 namespace mqttsn::gateway {
@@ -24,11 +23,8 @@ double seconds(Duration duration) {
 json::object show_link(const LinkSnapshot& link) {
     const auto& c = link.counters;
     json::object more;
-    for (const transports::NamedCount& each : link.more) {
-        std::string name(each.name);
-        std::ranges::replace(name, ' ', '_');
-        more[name] = each.value;
-    }
+    for (const transports::NamedCount& each : link.more)
+        more[each.identifier()] = each.value;
     return {{"name", link.name},
             {"up", link.up},
             {"frames_received", c.frames_in},
