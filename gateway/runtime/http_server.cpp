@@ -74,9 +74,7 @@ private:
 class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
 public:
     Connection(std::shared_ptr<Listener> listener, tcp::socket socket)
-        : listener_(std::move(listener)), stream_(std::move(socket)) {
-        listener_->connections.push_back(this);
-    }
+        : listener_(std::move(listener)), stream_(std::move(socket)) {}
     ~Connection() { std::erase(listener_->connections, this); }
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -111,8 +109,8 @@ void HttpServer::Connection::read() {
     parser_->header_limit(max_request_octets);
     stream_.expires_after(request_time);
     http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
-        if (!error) return self->handle_request();
         self->waits_ = false;
+        if (!error) return self->handle_request();
         if (!is_http_error(error)) return self->close();
         const http::status status = status_for(error);
         self->reply({static_cast<unsigned>(status), "text/plain; charset=utf-8",
@@ -122,7 +120,6 @@ void HttpServer::Connection::read() {
 }
 
 void HttpServer::Connection::handle_request() {
-    waits_ = false;
     ++listener_->counters.requests;
     const auto& request = parser_->get();
     const bool is_head = request.method() == http::verb::head;
