@@ -102,27 +102,30 @@ void GatewayLink::handle_events(Turn& turn) {
 
 void GatewayLink::closed(std::string_view reason, Turn& turn) {
     upstream_.lost();
-    if (!connected_at_ || turn.now - *connected_at_ >= too_short) return fail(reason, turn);
-    fail(fmt::format("{} soon after it had accepted it; does another gateway use [broker] gateway_client_id = \"{}\"?",
-                     reason, own_client_id(turn.config())),
-         turn);
+    fail(std::string(reason), turn);
 }
 
 // Each reason is said once per outage: every retry would fill the log of a barn for a week.
-void GatewayLink::fail(std::string_view reason, Turn& turn) {
+void GatewayLink::fail(std::string reason, Turn& turn) {
     ++turn.counters().upstream_failures;
     attempt_ends_.reset();
-    // Two connections with one client id end each other as fast as they may.
-    if (connected_at_ && turn.now - *connected_at_ >= too_short) upstream_.end_outage();
+    if (connected_at_ && turn.now - *connected_at_ < too_short) {
+        // Two connections with one client id end each other as fast as they may: the back-off goes on growing.
+        reason +=
+            fmt::format(" soon after it had accepted it; does another gateway use [broker] gateway_client_id = \"{}\"?",
+                        own_client_id(turn.config()));
+    } else if (connected_at_) {
+        upstream_.end_outage();
+    }
+    connected_at_.reset();
     // A broker that breaks when it is asked for what it retains is not asked again at once.
     may_listen_ = !listens_until_;
     listens_until_.reset();
     next_attempt_ = upstream_.back_off(turn.config().timers, turn.core.random, turn.now);
-    connected_at_.reset();
     const bool is_new = failures_logged_.size() < most_reasons_logged &&
                         std::ranges::find(failures_logged_, reason) == failures_logged_.end();
     turn.log(is_new ? LogLevel::error : LogLevel::debug, "broker", "not connected: {}", reason);
-    if (is_new) failures_logged_.emplace_back(reason);
+    if (is_new) failures_logged_.push_back(std::move(reason));
 }
 
 void GatewayLink::introduce(Turn& turn) {

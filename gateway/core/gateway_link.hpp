@@ -46,7 +46,7 @@ private:
 
     void open(Turn& turn);
     void handle_events(Turn& turn);
-    void fail(std::string_view reason, Turn& turn);
+    void fail(std::string reason, Turn& turn);
     void introduce(Turn& turn);
     void tell(std::string_view topic, std::string_view text, Turn& turn);
     void listen(Turn& turn);
